@@ -1,0 +1,58 @@
+package delivery
+
+// Shape is how the values that were read become the object that is written.
+type Shape struct {
+	// Template is nil where the values are written as they are.
+	Template *Template
+}
+
+// Template renders data, labels and annotations with the values as input.
+type Template struct {
+	// Merge keeps the values that were read beside what Data renders;
+	// otherwise a template with data replaces them.
+	Merge bool
+	// Data, Labels and Annotations are templates by key.
+	Data, Labels, Annotations map[string]string
+	// From renders further templates, before Data, Labels and Annotations.
+	From []TemplateFrom
+}
+
+// TemplateFrom takes templates from an object in the namespace of the
+// manifest, or from the manifest itself.
+type TemplateFrom struct {
+	// Field is where the manifest says so, for messages.
+	Field string
+	// Literal is a template that renders a YAML or JSON map. Empty if Object
+	// is set.
+	Literal string
+	// Object names a ConfigMap or Secret that holds templates.
+	Object *TemplateObject
+	Target TemplateTarget
+	// Decode decodes the rendered values.
+	Decode Decoding
+}
+
+// TemplateObject names templates inside a ConfigMap or Secret.
+type TemplateObject struct {
+	Kind  string // ConfigMap or Secret
+	Name  string
+	Items []TemplateItem
+}
+
+// TemplateItem is one key of a TemplateObject.
+type TemplateItem struct {
+	Key string
+	// KeysAndValues renders the text into a YAML map whose entries are
+	// all taken; otherwise the rendered text is the value of Key.
+	KeysAndValues bool
+}
+
+// TemplateTarget is what a TemplateFrom fills.
+type TemplateTarget string
+
+// The template targets.
+const (
+	TargetData        TemplateTarget = "Data"
+	TargetLabels      TemplateTarget = "Labels"
+	TargetAnnotations TemplateTarget = "Annotations"
+)
