@@ -57,6 +57,9 @@ type Schedule struct {
 	// so that without anything new there is nothing to do before the next
 	// refresh.
 	Current bool
+	// Failing reports that the status says so: run again rather than wait
+	// for the next refresh.
+	Failing bool
 }
 
 // RefreshPolicy is when values are read again.

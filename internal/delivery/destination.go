@@ -21,17 +21,28 @@ type Destination struct {
 	Owner Object
 	// FieldManager that writes appear under; at most 128 bytes.
 	FieldManager string
+	// Siblings is the prefix that the field managers of all objects of the
+	// language have, by which one knows another's writes.
+	Siblings string
+	// Bound is the Secret that the object's status names.
+	Bound Binding
+}
+
+// Binding is a Secret as it was when we last wrote it or found it right.
+type Binding struct {
+	Name string
+	// Version is its resourceVersion; empty if it is not known. While the
+	// Secret still has it, nobody else has written to it.
+	Version string
 }
 
 // Marks are the labels and annotations by which a language knows its own
 // Secrets. They are written on every Secret, whatever the template says.
 type Marks struct {
 	Labels map[string]string
-	// OwnerLabel and OwnerValue mark what only this object owns; a Secret
-	// with this label and another name is left over from a renamed target.
-	OwnerLabel, OwnerValue string
-	// DigestAnnotation gets the keyed digest of the data.
-	DigestAnnotation string
+	// Stale are annotations of the original tool that speak of the data and
+	// would be wrong after a write of ours: they go with it.
+	Stale []string
 }
 
 // CreationPolicy is who makes and owns the Secret.

@@ -12,13 +12,10 @@ type Outcome struct {
 	Note string
 	// Err is set if and only if Result is Failed.
 	Err *Error
-	// Target is the name of the Secret that the object is bound to.
-	Target string
+	// Target is the Secret that the object is bound to.
+	Target Binding
 	// At is when the values were known to be true.
 	At time.Time
-	// Digest is the keyed fingerprint of the data that the destination
-	// holds; empty if it holds none of ours.
-	Digest string
 }
 
 // Result is the outcome in one word.

@@ -1,0 +1,229 @@
+// Package broker owns what everybody who talks to a store shares: one
+// authenticated session a store identity, joined reads, a rate, waiting when
+// the store asks for it, and no repeated tries with credentials that were
+// refused.
+//
+// Sessions are never shared between stores, and where a cluster store takes
+// its credentials from the namespace that reads, not between namespaces.
+package broker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tacit-secrets/tacit/internal/backend"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+)
+
+// Limits bound what one session does. Zero values are replaced by defaults.
+type Limits struct {
+	Rate       float64       // calls a second; default 500
+	Burst      int           // default 500
+	Concurrent int           // calls under way at once; default 32
+	Timeout    time.Duration // for one call with its retries; default 30s
+	Keep       time.Duration // results, for those who asked before; default 1m
+	KeepBytes  int           // of results; default 16 MiB
+	// Lockout is how long refused credentials are not tried again, and
+	// doubles with each refusal up to MaxLockout; default 30s and 15m.
+	Lockout, MaxLockout time.Duration
+}
+
+func (l Limits) withDefaults() Limits {
+	def := func(p *time.Duration, d time.Duration) {
+		if *p == 0 {
+			*p = d
+		}
+	}
+	if l.Rate == 0 {
+		l.Rate = 500
+	}
+	if l.Burst == 0 {
+		l.Burst = 500
+	}
+	if l.Concurrent == 0 {
+		l.Concurrent = 32
+	}
+	if l.KeepBytes == 0 {
+		l.KeepBytes = 16 << 20
+	}
+	def(&l.Timeout, 30*time.Second)
+	def(&l.Keep, time.Minute)
+	def(&l.Lockout, 30*time.Second)
+	def(&l.MaxLockout, 15*time.Minute)
+	return l
+}
+
+// CredentialsFor gives the credentials that a store may use when it serves an
+// object in the namespace.
+type CredentialsFor func(store delivery.StoreRef, namespace string) backend.Credentials
+
+// Broker hands out sessions. Make it with New.
+type Broker struct {
+	openers     map[string]backend.Opener
+	credentials CredentialsFor
+	limits      Limits
+	metrics     *Metrics
+	now         func() time.Time
+
+	mu       sync.Mutex
+	sessions map[identity]*session
+}
+
+// identity is whose session it is.
+type identity struct {
+	store delivery.StoreRef
+	// namespace of the reader, where the credentials come from there.
+	namespace string
+}
+
+// Options configure a Broker.
+type Options struct {
+	// Openers by backend name.
+	Openers     map[string]backend.Opener
+	Credentials CredentialsFor
+	Limits      Limits
+	Metrics     *Metrics
+	Now         func() time.Time // default time.Now
+}
+
+// New returns a Broker without sessions.
+func New(o Options) *Broker {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics()
+	}
+	return &Broker{
+		openers: o.Openers, credentials: o.Credentials, limits: o.Limits.withDefaults(),
+		metrics: o.Metrics, now: o.Now, sessions: map[identity]*session{},
+	}
+}
+
+// Serves reports whether a backend of that name is there.
+func (b *Broker) Serves(name string) bool { return b.openers[name] != nil }
+
+// Check validates the store with a call of its own.
+func (b *Broker) Check(ctx context.Context, store *delivery.Store, namespace string) error {
+	s, err := b.session(ctx, store, namespace)
+	if err != nil {
+		return err
+	}
+	return s.check(ctx)
+}
+
+// Read returns what the store holds under ref, fetched no earlier than asked.
+func (b *Broker) Read(ctx context.Context, store *delivery.Store, namespace string, ref backend.Ref, asked time.Time) (backend.Document, error) {
+	s, err := b.session(ctx, store, namespace)
+	if err != nil {
+		return backend.Document{}, err
+	}
+	return s.read(ctx, ref, asked)
+}
+
+// Find returns the refs that match, as of no earlier than asked.
+func (b *Broker) Find(ctx context.Context, store *delivery.Store, namespace string, q backend.Query, asked time.Time) ([]backend.Ref, error) {
+	s, err := b.session(ctx, store, namespace)
+	if err != nil {
+		return nil, err
+	}
+	return s.find(ctx, q, asked)
+}
+
+// session returns the session for the store as it is now, opening it if need
+// be. Opening makes no call.
+func (b *Broker) session(ctx context.Context, store *delivery.Store, namespace string) (*session, error) {
+	id := identity{store: store.Ref}
+	if Referent(store) {
+		id.namespace = namespace
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := b.sessions[id]; s != nil {
+		if s.uid == store.Object.UID && s.generation == store.Object.Generation {
+			return s, nil
+		}
+		delete(b.sessions, id)
+		go s.close(context.WithoutCancel(ctx))
+	}
+	open := b.openers[store.Config.Backend()]
+	if open == nil {
+		return nil, &backend.Error{Kind: backend.Misconfigured,
+			Message: fmt.Sprintf("there is no backend %q", store.Config.Backend())}
+	}
+	s := newSession(b, store, func(ctx context.Context) (backend.Backend, error) {
+		return open(ctx, store.Config, b.credentials(store.Ref, namespace))
+	})
+	b.sessions[id] = s
+	return s, nil
+}
+
+// Referent reports that the store takes a credential from the namespace of
+// the object that reads.
+func Referent(store *delivery.Store) bool {
+	if store.Ref.Namespace != "" || store.Config == nil {
+		return false
+	}
+	for _, c := range store.Config.Credentials() {
+		if c.Namespace == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Forget closes the store's sessions, so that the next call logs in with the
+// credentials as they are then. It returns at once.
+func (b *Broker) Forget(ctx context.Context, store delivery.StoreRef) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, s := range b.sessions {
+		if id.store == store {
+			delete(b.sessions, id)
+			go s.close(context.WithoutCancel(ctx))
+		}
+	}
+}
+
+// Start tidies until ctx ends, then closes every session.
+func (b *Broker) Start(ctx context.Context) error {
+	tick := time.NewTicker(b.limits.Keep / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			b.mu.Lock()
+			for _, s := range b.sessions {
+				s.flights.tidy()
+			}
+			b.mu.Unlock()
+		case <-ctx.Done():
+			b.closeAll()
+			return nil
+		}
+	}
+}
+
+// closeAll gives every session back, for at most five seconds: tokens that
+// are not revoked end with their lease.
+func (b *Broker) closeAll() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	b.mu.Lock()
+	all := b.sessions
+	b.sessions = map[identity]*session{}
+	b.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, s := range all {
+		wg.Go(func() { s.close(ctx) })
+	}
+	wg.Wait()
+}
+
+// Drop forgets a store that is gone, its metrics too.
+func (b *Broker) Drop(ctx context.Context, store delivery.StoreRef) {
+	b.Forget(ctx, store)
+	b.metrics.forget(store)
+}

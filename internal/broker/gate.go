@@ -1,0 +1,61 @@
+package broker
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tacit-secrets/tacit/internal/backend"
+)
+
+// gate stands before a store. It is shut while the store asked us to wait,
+// and after it refused our credentials as such, so that a thousand objects do
+// not lock the account. A change of a credential makes a new session and with
+// it a new gate.
+type gate struct {
+	first, max time.Duration
+
+	mu       sync.Mutex
+	until    time.Time
+	why      *backend.Error
+	refusals int
+}
+
+// pass returns what shut the gate, or nil.
+func (g *gate) pass(now time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !now.Before(g.until) {
+		return nil
+	}
+	err := *g.why
+	err.RetryAfter = g.until.Sub(now)
+	return &err
+}
+
+// learn shuts or opens the gate by how a call ended.
+func (g *gate) learn(now time.Time, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var e *backend.Error
+	if !errors.As(err, &e) {
+		if err == nil {
+			g.refusals = 0
+		}
+		return
+	}
+	var wait time.Duration
+	switch {
+	case e.Kind == backend.Throttled:
+		// Without Retry-After a second is enough to let a bucket fill.
+		wait = max(e.RetryAfter, time.Second)
+	case e.RetryAfter > 0:
+		wait = e.RetryAfter
+	case e.Kind == backend.Refused && e.LoggedOut:
+		wait = min(g.first<<min(g.refusals, 16), g.max)
+		g.refusals++
+	default:
+		return
+	}
+	g.until, g.why = now.Add(wait), e
+}

@@ -1,0 +1,251 @@
+package target
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/secret"
+)
+
+// update brings an existing Secret to what is desired, with one patch that
+// fails if anybody wrote meanwhile.
+func (w *Writer) update(ctx context.Context, dest *delivery.Destination, want Desired, cur state, digest secret.Digest) (Result, error) {
+	if cur.meta.DeletionTimestamp != nil {
+		return Result{}, &delivery.Error{Kind: delivery.WriteFailed, Message: fmt.Sprintf(
+			"Secret %s is being deleted and still held by finalizers %v; it is made anew once it is gone", dest.Name, cur.meta.Finalizers)}
+	}
+	adopting, err := w.claim(ctx, dest, want, cur)
+	if err != nil {
+		return Result{}, err
+	}
+	right := cur.full != nil && holds(dest, want, cur) && !adopting
+	if right {
+		return Result{Memory: remember(&cur.meta, want, digest)}, nil
+	}
+	if cur.full != nil && cur.full.Immutable != nil && *cur.full.Immutable {
+		return frozen(dest, want, cur, digest)
+	}
+	if cur.full == nil && dest.Immutable {
+		// Made immutable by us: nothing to write ever again.
+		mem := remember(&cur.meta, want, digest)
+		mem.Frozen = true
+		return Result{Memory: mem}, nil
+	}
+	got, err := w.Core.Secrets(dest.Namespace).Patch(ctx, dest.Name, types.StrategicMergePatchType,
+		patch(dest, want, cur), metav1.PatchOptions{FieldManager: dest.FieldManager})
+	if err != nil {
+		return Result{}, wrap(dest, err)
+	}
+	res := Result{Change: delivery.Updated, Memory: remember(&got.ObjectMeta, want, digest)}
+	switch {
+	case adopting:
+		res.Change = delivery.Adopted
+	case got.ResourceVersion == cur.meta.ResourceVersion:
+		res.Change = delivery.NoChange
+	}
+	return res, nil
+}
+
+// frozen answers for a Secret that can no longer be written. As asked for, it
+// is fine as it is; otherwise somebody else froze it.
+func frozen(dest *delivery.Destination, want Desired, cur state, digest secret.Digest) (Result, error) {
+	mine := controller(&cur.meta, dest) == ours || dest.Creation != delivery.Owner
+	if dest.Immutable && mine {
+		mem := remember(&cur.meta, want, digest)
+		mem.Frozen = !sameData(dest, want, cur)
+		return Result{Memory: mem}, nil
+	}
+	return Result{}, &delivery.Error{Kind: delivery.TargetImmutable, Message: fmt.Sprintf(
+		"Secret %s is immutable and holds something else: delete it to have it made anew", dest.Name)}
+}
+
+// controlledBy is who controls a Secret.
+type controlledBy int
+
+const (
+	nobody  controlledBy = iota
+	ours                 // this object, maybe under an earlier UID
+	sibling              // another object of the same kind
+	others
+)
+
+// controller tells who controls the Secret. The UID is not compared: an
+// object restored from a backup has a new one.
+func controller(meta *metav1.ObjectMeta, dest *delivery.Destination) controlledBy {
+	c := metav1.GetControllerOfNoCopy(meta)
+	switch {
+	case c == nil:
+		return nobody
+	case c.Kind != dest.Owner.Kind || group(c.APIVersion) != group(dest.Owner.APIVersion):
+		return others
+	case c.Name != dest.Owner.Name:
+		return sibling
+	}
+	return ours
+}
+
+func group(apiVersion string) string {
+	g, _, _ := strings.Cut(apiVersion, "/")
+	return g
+}
+
+// claim reports whether the write takes the Secret over from nobody, or why
+// it must not be written.
+func (w *Writer) claim(ctx context.Context, dest *delivery.Destination, want Desired, cur state) (adopting bool, err error) {
+	switch controller(&cur.meta, dest) {
+	case sibling:
+		return false, &delivery.Error{Kind: delivery.TargetOwned, Message: fmt.Sprintf(
+			"Secret %s belongs to %s %s: give one of the two another target.name", dest.Name, dest.Owner.Kind, metav1.GetControllerOfNoCopy(&cur.meta).Name)}
+	case others:
+		if dest.Creation == delivery.Owner {
+			c := metav1.GetControllerOfNoCopy(&cur.meta)
+			return false, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
+				"Secret %s is controlled by %s %s: choose another target.name, or creationPolicy Merge", dest.Name, c.Kind, c.Name)}
+		}
+	case nobody:
+		adopting = dest.Creation == delivery.Owner
+	case ours:
+	}
+	return adopting, w.contested(ctx, dest, want, cur)
+}
+
+// contested refuses to write keys that another object of the language wrote:
+// two writers of one key would undo each other for ever.
+func (w *Writer) contested(ctx context.Context, dest *delivery.Destination, want Desired, cur state) error {
+	if cur.full == nil || dest.Siblings == "" {
+		return nil
+	}
+	theirs := ownedFields(cur.full.ManagedFields, func(manager string) bool {
+		return strings.HasPrefix(manager, dest.Siblings) && manager != dest.FieldManager && w.Rival(ctx, dest, manager)
+	})
+	for _, key := range theirs.under("f:data") {
+		_, wanted := want.Data[key]
+		_, there := cur.full.Data[key]
+		if there && (wanted || !dest.Creation.Merges()) {
+			return &delivery.Error{Kind: delivery.TargetOwned, Message: fmt.Sprintf(
+				"key %q of Secret %s is written by another %s (field manager %s): give one of the two another target.name or key",
+				key, dest.Name, dest.Owner.Kind, theirs.managerOf(key))}
+		}
+	}
+	return nil
+}
+
+// holds reports that the Secret already is what is desired.
+func holds(dest *delivery.Destination, want Desired, cur state) bool {
+	s := cur.full
+	if dest.Type != "" && string(s.Type) != dest.Type || !sameData(dest, want, cur) {
+		return false
+	}
+	if dest.Immutable && (s.Immutable == nil || !*s.Immutable) {
+		return false
+	}
+	if c := metav1.GetControllerOfNoCopy(s); dest.Creation == delivery.Owner && (c == nil || string(c.UID) != dest.Owner.UID) ||
+		dest.Creation != delivery.Owner && controller(&s.ObjectMeta, dest) == ours {
+		return false
+	}
+	return hasMeta(s.Labels, want.Labels, cur.labels) && hasMeta(s.Annotations, want.Annotations, cur.annotations)
+}
+
+// sameData compares all data, or where others' keys may be beside ours, ours.
+func sameData(dest *delivery.Destination, want Desired, cur state) bool {
+	for k, v := range want.Data {
+		got, ok := cur.full.Data[k]
+		if !ok || !bytes.Equal(got, v.Reveal()) {
+			return false
+		}
+	}
+	if !dest.Creation.Merges() {
+		return len(cur.full.Data) == len(want.Data)
+	}
+	return !slices.ContainsFunc(cur.keys, func(k string) bool { _, wanted := want.Data[k]; return !wanted })
+}
+
+// hasMeta reports that all wanted entries are there and none of ours is left
+// over.
+func hasMeta(have, want map[string]string, mine []string) bool {
+	for k, v := range want {
+		if got, ok := have[k]; !ok || got != v {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(mine, func(k string) bool { _, wanted := want[k]; return !wanted })
+}
+
+// patch is a strategic merge patch that carries the version it is meant for.
+func patch(dest *delivery.Destination, want Desired, cur state) []byte {
+	data := map[string]any{}
+	if dest.Creation.Merges() {
+		for _, k := range cur.keys {
+			data[k] = nil
+		}
+	} else {
+		data["$patch"] = "replace"
+	}
+	for k, v := range want.Data {
+		data[k] = v.Reveal()
+	}
+	meta := map[string]any{
+		"uid": cur.meta.UID, "resourceVersion": cur.meta.ResourceVersion,
+		"labels":      metaPatch(want.Labels, cur.labels, nil),
+		"annotations": metaPatch(want.Annotations, cur.annotations, dest.Marks.Stale),
+	}
+	if refs := ownerPatch(dest, &cur.meta); len(refs) > 0 {
+		meta["ownerReferences"] = refs
+	}
+	if missing := slices.DeleteFunc(slices.Clone(dest.Finalizers), func(f string) bool { return slices.Contains(cur.meta.Finalizers, f) }); len(missing) > 0 {
+		meta["finalizers"] = missing
+	}
+	body := map[string]any{"metadata": meta, "data": data}
+	if dest.Type != "" {
+		body["type"] = corev1.SecretType(dest.Type)
+	}
+	if dest.Immutable {
+		body["immutable"] = true
+	}
+	out, err := json.Marshal(body)
+	if err != nil {
+		panic("a map of strings and bytes always marshals: " + err.Error())
+	}
+	return out
+}
+
+// metaPatch sets what is wanted and removes what was ours, and what is stale.
+func metaPatch(want map[string]string, mine, stale []string) map[string]any {
+	out := map[string]any{}
+	for _, k := range slices.Concat(mine, stale) {
+		out[k] = nil
+	}
+	for k, v := range maps.All(want) {
+		out[k] = v
+	}
+	return out
+}
+
+// ownerPatch makes the object the Secret's controller under Owner, and not
+// its controller otherwise.
+func ownerPatch(dest *delivery.Destination, meta *metav1.ObjectMeta) []any {
+	var out []any
+	have := false
+	for _, ref := range meta.OwnerReferences {
+		if ref.Controller == nil || !*ref.Controller || controller(meta, dest) != ours {
+			continue
+		}
+		if have = string(ref.UID) == dest.Owner.UID && dest.Creation == delivery.Owner; !have {
+			out = append(out, map[string]any{"$patch": "delete", "uid": ref.UID})
+		}
+	}
+	if dest.Creation == delivery.Owner && !have {
+		out = append(out, ownerReference(dest.Owner))
+	}
+	return out
+}
