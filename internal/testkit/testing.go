@@ -1,0 +1,164 @@
+package testkit
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// shared holds the parts that the tests of this package share. It is the one
+// global that changes: a test function has no other way to reach what its
+// TestMain looks after.
+var shared struct {
+	mu     sync.Mutex
+	inMain bool
+	plane  lazy[*Plane]
+	vault  lazy[*Vault]
+}
+
+// lazy is started by the first who asks. If that fails it fails for all.
+type lazy[T any] struct {
+	asked bool
+	part  T
+	err   error
+}
+
+// Main runs the tests of a package and stops what they shared. It returns the
+// exit code: func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }.
+func Main(m *testing.M) int {
+	shared.inMain = true
+	code := m.Run()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	var errs []error
+	if shared.plane.part != nil {
+		errs = append(errs, shared.plane.part.Stop())
+	}
+	if shared.vault.part != nil {
+		errs = append(errs, shared.vault.part.Stop())
+	}
+	if err := errors.Join(errs...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// SharedPlane is the package's control plane, which the first test that asks
+// for it starts. Tests keep to namespaces of their own on it.
+func SharedPlane(t testing.TB) *Plane {
+	t.Helper()
+	return share(t, &shared.plane, func() (*Plane, error) {
+		return StartPlane(context.Background(), PlaneOptions{})
+	})
+}
+
+// SharedVault is the package's Vault, which the first test that asks for it
+// starts. Tests keep to paths of their own, and neither seal nor stop it.
+func SharedVault(t testing.TB) *Vault {
+	t.Helper()
+	return share(t, &shared.vault, func() (*Vault, error) {
+		return StartVault(context.Background(), VaultOptions{})
+	})
+}
+
+func share[T any](t testing.TB, l *lazy[T], start func() (T, error)) T {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if !shared.inMain {
+		t.Fatal("nobody would stop it: give the package a TestMain that calls testkit.Main")
+	}
+	if !l.asked {
+		l.asked = true
+		l.part, l.err = start()
+	}
+	if l.err != nil {
+		t.Fatal(l.err)
+	}
+	return l.part
+}
+
+// Namespace makes a namespace for one test, named after it, and has it
+// deleted when the test ends.
+func Namespace(t testing.TB, plane *Plane) string {
+	t.Helper()
+	clients, err := kubernetes.NewForConfig(plane.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := namespaceName(t.Name())
+	namespaces := clients.CoreV1().Namespaces()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if _, err := namespaces.Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
+		t.Fatalf("make the test's namespace: %v", err)
+	}
+	t.Cleanup(func() {
+		// Its controllers finish the work after the test; a test that took
+		// the API server away has nothing left to clean.
+		_ = namespaces.Delete(context.Background(), name, metav1.DeleteOptions{})
+	})
+	return name
+}
+
+// namespaceName makes a valid name out of a test's, unique by its end.
+func namespaceName(test string) string {
+	valid := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(test))
+	const longest = 40
+	return "t-" + strings.Trim(valid[:min(len(valid), longest)], "-") + "-" + strings.ToLower(rand.Text()[:8])
+}
+
+// Client is a cluster-admin's client without a cache. It knows the kinds of
+// Kubernetes itself and those that add brings.
+func Client(t testing.TB, plane *Plane, add ...func(*runtime.Scheme) error) client.Client {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, f := range append(add, clientgoscheme.AddToScheme) {
+		if err := f(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := client.New(plane.Config(), client.Options{Scheme: scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Eventually polls check until it succeeds, and fails the test with check's
+// last error after timeout.
+func Eventually(t testing.TB, timeout time.Duration, check func() error) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(timeout)
+	for {
+		last := check()
+		if last == nil {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("not within %v: %v", timeout, last)
+		case <-tick.C:
+		}
+	}
+}
