@@ -1,0 +1,36 @@
+package v1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Group and Version of the types in this package.
+const (
+	Group   = "external-secrets.io"
+	Version = "v1"
+)
+
+// The kinds in this package.
+const (
+	ExternalSecretKind     = "ExternalSecret"
+	SecretStoreKind        = "SecretStore"
+	ClusterSecretStoreKind = "ClusterSecretStore"
+)
+
+// GroupVersion is the group and version of the types in this package.
+func GroupVersion() schema.GroupVersion {
+	return schema.GroupVersion{Group: Group, Version: Version}
+}
+
+// AddToScheme makes the types known to s.
+func AddToScheme(s *runtime.Scheme) error {
+	s.AddKnownTypes(GroupVersion(),
+		&ExternalSecret{}, &ExternalSecretList{},
+		&SecretStore{}, &SecretStoreList{},
+		&ClusterSecretStore{}, &ClusterSecretStoreList{},
+	)
+	metav1.AddToGroupVersion(s, GroupVersion())
+	return nil
+}
