@@ -10,6 +10,9 @@ type Outcome struct {
 	// Note completes the message of a success: what the user should know
 	// though all is well.
 	Note string
+	// Skipped are the fields of the sources (Source.Field) that the store says
+	// do not exist and that the deletion policy lets pass.
+	Skipped []string
 	// Err is set if and only if Result is Failed.
 	Err *Error
 	// Target is the Secret that the object is bound to.
