@@ -11,7 +11,7 @@ PKG ?= ./...
 FUZZTIME ?= 10s
 
 SANDBOX := bin/sandbox
-ROLES := etcd kube-apiserver kube-controller-manager kubectl
+LINKS := $(addprefix $(SANDBOX)/,etcd kube-apiserver kube-controller-manager kubectl)
 
 # step runs $(2) and says what runs, and for how long.
 define step
@@ -23,13 +23,15 @@ build: ## Build bin/tacit
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/tacit ./cmd/tacit
 
 .PHONY: sandbox
-sandbox: $(SANDBOX)/controlplane $(SANDBOX)/vault ## Build the real control plane and the real Vault that tests run against
+sandbox: $(SANDBOX)/controlplane $(LINKS) $(SANDBOX)/vault ## Build the real control plane and the real Vault that tests run against
 
 # The flags matter: with others nothing of the build cache fits.
 $(SANDBOX)/controlplane: $(wildcard sandbox/controlplane/*.go) sandbox/controlplane/go.mod sandbox/controlplane/go.sum
 	@mkdir -p $(SANDBOX)
 	$(call step,building the Kubernetes control plane (about 9 minutes the first time),cd sandbox/controlplane && CGO_ENABLED=0 go build -ldflags "-s -w" -o ../../$@ .)
-	@for role in $(ROLES); do ln -sf controlplane $(SANDBOX)/$$role; done
+
+$(LINKS): $(SANDBOX)/controlplane
+	@ln -sf controlplane $@
 
 $(SANDBOX)/vault: $(wildcard sandbox/vault/*.go) sandbox/vault/go.mod sandbox/vault/go.sum
 	@mkdir -p $(SANDBOX)
@@ -57,7 +59,7 @@ bench: sandbox ## Measure against the API server's own ceiling; writes bench/RES
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME
-	@git grep -El '^func Fuzz[A-Z]' -- '*_test.go' | while read -r file; do \
+	@{ git grep --untracked -El '^func Fuzz[A-Z]' -- '*_test.go' || true; } | while read -r file; do \
 		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file" | while read -r target; do \
 			echo "==> $$target in $$(dirname "$$file")"; \
 			go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "./$$(dirname "$$file")" </dev/null; \

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -23,6 +21,11 @@ type PlaneOptions struct {
 	// makes requests then, but no ReplicaSet appears, no namespace ever
 	// goes and no garbage is collected.
 	NoControllers bool
+	// CRDs are YAML files, or directories of them, that are applied before
+	// the controllers start. Relative paths start at the root of the source.
+	// The garbage collector takes up to 30 seconds to notice kinds that are
+	// installed later.
+	CRDs []string
 	// APIServerArgs are further flags of kube-apiserver.
 	APIServerArgs []string
 	// Progress, if set, is told which step starts.
@@ -34,8 +37,9 @@ type PlaneOptions struct {
 type Plane struct {
 	options PlaneOptions
 	bin     string // where the binaries are
-	dir     string // data, keys, logs
+	dir     workDir
 	token   string // of the cluster-admin
+	pick    func() (int, error)
 	port    int
 
 	etcd, controllers *process
@@ -52,21 +56,28 @@ type PIDs struct{ Etcd, APIServer, ControllerManager int }
 // and its controllers work. ctx bounds the start alone (2 minutes at most);
 // the plane runs until Stop, or until this program ends.
 func StartPlane(ctx context.Context, options PlaneOptions) (*Plane, error) {
-	bin, err := binaries("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
-	if err != nil {
-		return nil, err
-	}
-	dir, err := makeDir("plane")
+	p, err := newPlane(options)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	p := &Plane{options: options, bin: bin, dir: dir, token: rand.Text()}
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start a control plane: %w", err), p.Stop())
 	}
 	return p, nil
+}
+
+func newPlane(options PlaneOptions) (*Plane, error) {
+	bin, err := binaries("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := newWorkDir()
+	if err != nil {
+		return nil, err
+	}
+	return &Plane{options: options, bin: bin, dir: dir, token: rand.Text(), pick: freePort}, nil
 }
 
 func (p *Plane) start(ctx context.Context) error {
@@ -82,6 +93,9 @@ func (p *Plane) start(ctx context.Context) error {
 		return err
 	}
 	if err := p.writeKubeconfig(); err != nil {
+		return err
+	}
+	if err := p.InstallCRDs(ctx, p.options.CRDs...); err != nil {
 		return err
 	}
 	if p.options.NoControllers {
@@ -103,10 +117,7 @@ func (p *Plane) Stop() error {
 	p.controllers.kill()
 	p.StopAPIServer()
 	p.etcd.kill()
-	if err := os.RemoveAll(p.dir); err != nil {
-		return fmt.Errorf("remove the control plane's directory: %w", err)
-	}
-	return nil
+	return p.dir.remove()
 }
 
 // StopAPIServer kills the API server, as a crash would: connections are cut,
@@ -144,4 +155,4 @@ func (p *Plane) URL() string {
 	return "https://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port))
 }
 
-func (p *Plane) path(name string) string { return filepath.Join(p.dir, name) }
+func (p *Plane) path(name string) string { return p.dir.file(name) }

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,6 +64,35 @@ func (p *Plane) Kubectl(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, p.KubectlPath(), args...)
 	cmd.Env = p.Env()
 	return cmd
+}
+
+// InstallCRDs applies the CRDs in YAML files, or directories of them, and
+// returns when they are served. Relative paths start at the root of the
+// source.
+func (p *Plane) InstallCRDs(ctx context.Context, paths ...string) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	var files []string
+	for _, path := range paths {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(root, path)
+		}
+		files = append(files, "--filename="+path)
+	}
+	for _, args := range [][]string{
+		{"apply", "--server-side"},
+		{"wait", "--for=condition=Established", "--timeout=30s"},
+	} {
+		if out, err := p.Kubectl(ctx, append(args, files...)...).CombinedOutput(); err != nil {
+			return fmt.Errorf("install CRDs: kubectl %s: %w\n%s", args[0], err, out)
+		}
+	}
+	return nil
 }
 
 // writeCredentials makes the admin's token and the key that signs the tokens

@@ -28,7 +28,7 @@ var usual = []string{
 // else gets at the data. The advertised addresses matter to clusters only.
 func (p *Plane) startEtcd(ctx context.Context) error {
 	const nowhere = "http://localhost:1"
-	etcd, err := start(p.bin, "etcd", p.dir, nil,
+	etcd, err := start(p.bin, "etcd", p.dir.path, nil,
 		"--name=sandbox",
 		"--data-dir="+p.path("etcd"),
 		"--listen-client-urls=unix://"+p.path("etcd.sock"),
@@ -62,11 +62,11 @@ func (p *Plane) StartAPIServer(ctx context.Context) error {
 	var err error
 	for range tries {
 		if fresh {
-			if p.port, err = freePort(); err != nil {
+			if p.port, err = p.pick(); err != nil {
 				return err
 			}
 		}
-		if p.apiServer, err = start(p.bin, "kube-apiserver", p.dir, nil, p.apiServerArgs()...); err != nil {
+		if p.apiServer, err = start(p.bin, "kube-apiserver", p.dir.path, nil, p.apiServerArgs()...); err != nil {
 			return err
 		}
 		if err = p.apiServer.until(ctx, "the API server is ready", p.ready); err == nil {
@@ -123,7 +123,7 @@ func (p *Plane) ready(ctx context.Context) error {
 // startControllers returns when the first thing that the controllers make is
 // there.
 func (p *Plane) startControllers(ctx context.Context) error {
-	controllers, err := start(p.bin, "kube-controller-manager", p.dir, nil,
+	controllers, err := start(p.bin, "kube-controller-manager", p.dir.path, nil,
 		"--kubeconfig="+p.Kubeconfig(),
 		"--controllers="+strings.Join(append(p.options.Controllers, usual...), ","),
 		"--leader-elect=false",

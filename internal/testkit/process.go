@@ -76,6 +76,15 @@ func (p *process) kill() {
 // until polls ready until it succeeds. It fails when ctx ends or the process
 // does, with the last error of ready and the tail of the process's log.
 func (p *process) until(ctx context.Context, what string, ready func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // a check that hangs on a process that is gone ends with it
+		select {
+		case <-p.done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -84,11 +93,16 @@ func (p *process) until(ctx context.Context, what string, ready func(context.Con
 			return nil
 		}
 		select {
+		case <-tick.C:
+			continue
+		case <-p.done:
+		case <-ctx.Done():
+		}
+		select {
 		case <-p.done:
 			return fmt.Errorf("%s ended (%v) before %s\n%s", p.name, p.ended, what, p.tail())
-		case <-ctx.Done():
+		default:
 			return fmt.Errorf("waiting until %s: %w; last: %w\n%s", what, context.Cause(ctx), last, p.tail())
-		case <-tick.C:
 		}
 	}
 }

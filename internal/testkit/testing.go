@@ -23,26 +23,26 @@ import (
 // global that changes: a test function has no other way to reach what its
 // TestMain looks after.
 var shared struct {
-	mu     sync.Mutex
 	inMain bool
+	crds   []string
 	plane  lazy[*Plane]
 	vault  lazy[*Vault]
 }
 
 // lazy is started by the first who asks. If that fails it fails for all.
 type lazy[T any] struct {
-	asked bool
-	part  T
-	err   error
+	once sync.Once
+	part T
+	err  error
 }
 
 // Main runs the tests of a package and stops what they shared. It returns the
-// exit code: func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }.
-func Main(m *testing.M) int {
-	shared.inMain = true
+// exit code: func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }. The
+// shared plane has the CRDs in the given files and directories, see
+// PlaneOptions.
+func Main(m *testing.M, crds ...string) int {
+	shared.inMain, shared.crds = true, crds
 	code := m.Run()
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
 	var errs []error
 	if shared.plane.part != nil {
 		errs = append(errs, shared.plane.part.Stop())
@@ -62,7 +62,7 @@ func Main(m *testing.M) int {
 func SharedPlane(t testing.TB) *Plane {
 	t.Helper()
 	return share(t, &shared.plane, func() (*Plane, error) {
-		return StartPlane(context.Background(), PlaneOptions{})
+		return StartPlane(context.Background(), PlaneOptions{CRDs: shared.crds})
 	})
 }
 
@@ -77,15 +77,10 @@ func SharedVault(t testing.TB) *Vault {
 
 func share[T any](t testing.TB, l *lazy[T], start func() (T, error)) T {
 	t.Helper()
-	shared.mu.Lock()
-	defer shared.mu.Unlock()
 	if !shared.inMain {
 		t.Fatal("nobody would stop it: give the package a TestMain that calls testkit.Main")
 	}
-	if !l.asked {
-		l.asked = true
-		l.part, l.err = start()
-	}
+	l.once.Do(func() { l.part, l.err = start() })
 	if l.err != nil {
 		t.Fatal(l.err)
 	}

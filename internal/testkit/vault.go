@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -38,7 +36,7 @@ type Vault struct {
 	CACert []byte
 
 	unsealKey string
-	dir       string
+	dir       workDir
 	process   *process
 }
 
@@ -50,7 +48,7 @@ func StartVault(ctx context.Context, options VaultOptions) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := makeDir("vault")
+	dir, err := newWorkDir()
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +67,7 @@ func (v *Vault) start(ctx context.Context, bin string, options VaultOptions) err
 		args = append(args, "-addr="+options.Address)
 	}
 	if options.TLS {
-		cert, key := filepath.Join(v.dir, "tls.crt"), filepath.Join(v.dir, "tls.key")
+		cert, key := v.dir.file("tls.crt"), v.dir.file("tls.key")
 		ca, err := writeCertificate(cert, key)
 		if err != nil {
 			return err
@@ -79,7 +77,7 @@ func (v *Vault) start(ctx context.Context, bin string, options VaultOptions) err
 	}
 	var said firstLine
 	var err error
-	if v.process, err = start(bin, "vault", v.dir, &said, args...); err != nil {
+	if v.process, err = start(bin, "vault", v.dir.path, &said, args...); err != nil {
 		return err
 	}
 	if err := v.process.until(ctx, "Vault says where it serves", func(context.Context) error { return v.read(&said) }); err != nil {
@@ -132,10 +130,7 @@ func (v *Vault) PID() int { return v.process.pid }
 // Stop kills the server. It may be called more than once.
 func (v *Vault) Stop() error {
 	v.process.kill()
-	if err := os.RemoveAll(v.dir); err != nil {
-		return fmt.Errorf("remove Vault's directory: %w", err)
-	}
-	return nil
+	return v.dir.remove()
 }
 
 // raw makes a request that Vault's own client does not know, such as one of
