@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"net"
@@ -35,12 +36,13 @@ type PlaneOptions struct {
 // Plane is a running Kubernetes control plane. Its methods may be called
 // concurrently, but for those that stop and start parts.
 type Plane struct {
-	options PlaneOptions
-	bin     string // where the binaries are
-	dir     workDir
-	token   string // of the cluster-admin
-	pick    func() (int, error)
-	port    int
+	options  PlaneOptions
+	bin      string // where the binaries are
+	dir      workDir
+	token    string          // of the cluster-admin
+	tokenKey *rsa.PrivateKey // signs the tokens of service accounts
+	pick     func() (int, error)
+	port     int
 
 	etcd, controllers *process
 

@@ -106,8 +106,16 @@ func (p *Plane) writeCredentials() error {
 	if err != nil {
 		return err
 	}
+	p.tokenKey = key
 	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
 	return os.WriteFile(p.path("sa.key"), pem.EncodeToMemory(block), 0o600)
+}
+
+// TokenKey is the public key, as PEM, that verifies the tokens which the plane
+// issues to service accounts.
+func (p *Plane) TokenKey() ([]byte, error) {
+	public, err := x509.MarshalPKIXPublicKey(p.tokenKey.Public())
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), err
 }
 
 func (p *Plane) writeKubeconfig() error {

@@ -6,10 +6,14 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 )
+
+// tokenIssuer is who issues the tokens of service accounts.
+const tokenIssuer = "https://kubernetes.default.svc"
 
 // usual are the controllers without which a cluster's API does not behave as
 // people expect it to.
@@ -50,7 +54,7 @@ func (p *Plane) startEtcd(ctx context.Context) error {
 }
 
 // StartAPIServer starts the API server after StopAPIServer, and returns when
-// it is ready.
+// it is ready, within a minute.
 func (p *Plane) StartAPIServer(ctx context.Context) error {
 	const tries = 5
 	p.mu.Lock()
@@ -58,6 +62,8 @@ func (p *Plane) StartAPIServer(ctx context.Context) error {
 	if p.apiServer != nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	fresh := p.port == 0 // otherwise clients know the port already
 	var err error
 	for range tries {
@@ -92,7 +98,7 @@ func (p *Plane) apiServerArgs() []string {
 		"--cert-dir=" + p.path("certs"),
 		"--authorization-mode=RBAC",
 		"--token-auth-file=" + p.path("tokens.csv"),
-		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-issuer=" + tokenIssuer,
 		"--service-account-key-file=" + p.path("sa.key"),
 		"--service-account-signing-key-file=" + p.path("sa.key"),
 		"--service-cluster-ip-range=10.0.0.0/24",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -14,8 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"math/rand/v2"
 )
 
 // process is a running part. It dies when this program dies.
@@ -25,7 +24,6 @@ type process struct {
 	logPath string
 	cmd     *exec.Cmd
 	done    chan struct{} // closed when it has ended
-	ended   error         // why; set before done is closed
 }
 
 // start runs dir/name with args and appends what it prints to logDir/name.log,
@@ -53,7 +51,7 @@ func start(dir, name, logDir string, stdout io.Writer, args ...string) (*process
 		err := p.cmd.Start()
 		started <- err
 		if err == nil {
-			p.ended = p.cmd.Wait()
+			_ = p.cmd.Wait() // how it ended stays in cmd.ProcessState
 			close(p.done)
 		}
 	}()
@@ -100,7 +98,7 @@ func (p *process) until(ctx context.Context, what string, ready func(context.Con
 		}
 		select {
 		case <-p.done:
-			return fmt.Errorf("%s ended (%v) before %s\n%s", p.name, p.ended, what, p.tail())
+			return fmt.Errorf("%s ended (%v) before %s\n%s", p.name, p.cmd.ProcessState, what, p.tail())
 		default:
 			return fmt.Errorf("waiting until %s: %w; last: %w\n%s", what, context.Cause(ctx), last, p.tail())
 		}

@@ -38,6 +38,7 @@ type Vault struct {
 	unsealKey string
 	dir       workDir
 	process   *process
+	authMu    sync.Mutex // parallel tests enable the same methods
 }
 
 // StartVault starts a Vault on loopback and returns when it serves. ctx

@@ -143,6 +143,30 @@ func TestKubernetesAuthTakesAServiceAccountsToken(t *testing.T) {
 	wantStatus(t, err, http.StatusForbidden)
 }
 
+func TestJWTAuthTakesAServiceAccountsToken(t *testing.T) {
+	t.Parallel()
+	plane, vault, ctx := testkit.SharedPlane(t), testkit.SharedVault(t), t.Context()
+	namespace := testkit.Namespace(t, plane)
+	must(t, vault.JWTAuth(ctx, plane))
+	must(t, vault.JWTRole(ctx, "jwt-app", namespace, "app", "vault", testkit.ReadOnly("secret/data/jwt")))
+
+	clients, err := kubernetes.NewForConfig(plane.Config())
+	must(t, err)
+	accounts := clients.CoreV1().ServiceAccounts(namespace)
+	_, err = accounts.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "app"}}, metav1.CreateOptions{})
+	must(t, err)
+	login := func(audience string) error {
+		request := &authv1.TokenRequest{Spec: authv1.TokenRequestSpec{Audiences: []string{audience}}}
+		token, err := accounts.CreateToken(ctx, "app", request, metav1.CreateOptions{})
+		must(t, err)
+		_, err = vault.Admin.Logical().WriteWithContext(ctx, "auth/jwt/login",
+			map[string]any{"role": "jwt-app", "jwt": token.Status.Token})
+		return err
+	}
+	must(t, login("vault"))
+	wantStatus(t, login("somebody-else"), http.StatusBadRequest)
+}
+
 func TestSealedVaultAnswersNothingUntilUnsealed(t *testing.T) {
 	t.Parallel()
 	vault, ctx := startVault(t, testkit.VaultOptions{}), t.Context()
