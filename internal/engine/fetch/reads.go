@@ -1,0 +1,134 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tacit-secrets/tacit/internal/backend"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/secret"
+)
+
+// read is one thing to read, for one source or several.
+type read struct {
+	src     *delivery.Source // the first that needs it
+	doc     backend.Document
+	found   secret.Data
+	missing bool // the store says so, and that may be skipped
+}
+
+type readKey struct {
+	store delivery.StoreRef
+	ref   backend.Ref
+}
+
+// reads are the distinct reads of a Fetch, in order of their first use.
+type reads struct {
+	list  []*read
+	byKey map[readKey]*read
+	finds map[*delivery.Source]*read
+}
+
+func keyOf(src *delivery.Source) readKey {
+	return readKey{src.Store, backend.Ref{
+		Key: src.Remote.Key, Version: src.Remote.Version, Metadata: src.Remote.Metadata,
+	}}
+}
+
+func plan(sources []delivery.Source) *reads {
+	p := &reads{byKey: map[readKey]*read{}, finds: map[*delivery.Source]*read{}}
+	for i := range sources {
+		src := &sources[i]
+		if p.of(src) != nil {
+			continue
+		}
+		one := &read{src: src}
+		p.list = append(p.list, one)
+		if src.Take == delivery.TakeFound {
+			p.finds[src] = one
+		} else {
+			p.byKey[keyOf(src)] = one
+		}
+	}
+	return p
+}
+
+func (p *reads) of(src *delivery.Source) *read {
+	if src.Take == delivery.TakeFound {
+		return p.finds[src]
+	}
+	return p.byKey[keyOf(src)]
+}
+
+func (p *reads) run(ctx context.Context, r Reader, opts Options) error {
+	err := inOrder(ctx, len(p.list), opts.Parallel, func(ctx context.Context, i int) error {
+		one := p.list[i]
+		var err error
+		if one.src.Take == delivery.TakeFound {
+			one.found, err = find(ctx, r, one.src, opts)
+		} else {
+			k := keyOf(one.src)
+			one.doc, err = r.Read(ctx, k.store, k.ref)
+		}
+		if err == nil {
+			return nil
+		}
+		fail := failure(one.src, err)
+		if fail.Kind == delivery.SourceMissing && opts.SkipMissing {
+			one.missing = true
+			return nil
+		}
+		return fail
+	})
+	var known *delivery.Error
+	if err != nil && !errors.As(err, &known) {
+		return failure(p.list[0].src, err) // the caller's context ended
+	}
+	return err
+}
+
+// find searches, and reads what was found. What is gone by the time that it
+// is read was not found.
+func find(ctx context.Context, r Reader, src *delivery.Source, opts Options) (secret.Data, error) {
+	q := backend.Query{Path: src.Search.Path, Name: src.Search.Name, Tags: src.Search.Tags}
+	refs, err := r.Find(ctx, src.Store, q)
+	if err != nil {
+		return nil, err
+	}
+	docs := make([]*backend.Document, len(refs))
+	err = inOrder(ctx, len(refs), opts.Parallel, func(ctx context.Context, i int) error {
+		doc, err := r.Read(ctx, src.Store, refs[i])
+		if isMissing(err) {
+			return nil
+		}
+		if err != nil {
+			return &inFound{key: refs[i].Key, err: err}
+		}
+		docs[i] = &doc
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	data := secret.Data{}
+	for i, doc := range docs {
+		if doc != nil {
+			data[refs[i].Key] = doc.Value
+		}
+	}
+	return data, nil
+}
+
+// inFound is the failure to read one of the secrets that were found.
+type inFound struct {
+	key string
+	err error
+}
+
+func (e *inFound) Error() string { return e.err.Error() }
+func (e *inFound) Unwrap() error { return e.err }
+
+func isMissing(err error) bool {
+	var e *backend.Error
+	return errors.As(err, &e) && e.Kind == backend.NotFound
+}
