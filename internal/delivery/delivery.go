@@ -53,6 +53,9 @@ type Schedule struct {
 	// LastRun is when the object's status says that it last succeeded;
 	// zero if never.
 	LastRun time.Time
+	// Fingerprint changes with everything of the manifest that a run depends
+	// on.
+	Fingerprint string
 	// Current reports that the status speaks of the manifest as it is now,
 	// so that without anything new there is nothing to do before the next
 	// refresh.

@@ -67,7 +67,7 @@ func (w *Writer) Apply(ctx context.Context, dest *delivery.Destination, want Des
 		return Result{}, err
 	}
 	digest := w.digest(dest, want)
-	if seen != nil && mem.Digest == digest && mem.knows(seen) {
+	if seen != nil && mem.Digest == digest && mem.Knows(seen) {
 		return Result{Memory: mem}, nil
 	}
 	if seen == nil {
@@ -124,9 +124,9 @@ func (w *Writer) digest(dest *delivery.Destination, want Desired) secret.Digest 
 	return w.Key.Digest(all)
 }
 
-// knows reports that the Secret as seen is the one remembered, or an older
+// Knows reports that the Secret as seen is the one remembered, or an older
 // state of it because the watch lags behind our own write.
-func (m Memory) knows(seen *metav1.PartialObjectMetadata) bool {
+func (m Memory) Knows(seen *metav1.PartialObjectMetadata) bool {
 	return m.UID == seen.UID && (m.Version == seen.ResourceVersion || Older(seen.ResourceVersion, m.Version))
 }
 

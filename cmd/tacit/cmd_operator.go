@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/tacit-secrets/tacit/internal/operator"
+)
+
+// operatorFlags are the flags of `tacit operator`.
+type operatorFlags struct {
+	operator.Options
+	logLevel, logFormat string
+}
+
+func operatorCommand() *cobra.Command {
+	var f operatorFlags
+	cmd := &cobra.Command{
+		Use:   "operator",
+		Short: "Run the operator",
+		Long: `Run the operator until it is told to stop (SIGTERM, Ctrl-C).
+
+It takes the cluster from $KUBECONFIG, else from the pod that it runs in, else
+from ~/.kube/config. Kinds whose CustomResourceDefinitions are missing are
+served as soon as they appear (see: tacit crds).
+
+With --namespace it serves those namespaces alone and needs no more than a Role
+in each; cluster-scoped stores are out of its reach then.`,
+		Example: `  tacit operator
+  tacit operator --namespace team-a --namespace team-b --log-format text
+  tacit operator --leader-elect --metrics-bind-address :8080`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := newLogger(cmd.ErrOrStderr(), f.logLevel, f.logFormat)
+			if err != nil {
+				return err
+			}
+			ctrl.SetLogger(log)
+			klog.SetLogger(log)
+			if f.Config, err = ctrl.GetConfig(); err != nil {
+				return fmt.Errorf("no cluster to work for: set KUBECONFIG or run in a pod: %w", err)
+			}
+			f.Log = log
+			return operator.Run(cmd.Context(), f.Options)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.Namespaces, "namespace", nil, "serve this namespace only; repeat it for several (default: the whole cluster)")
+	flags.StringVar(&f.MetricsAddress, "metrics-bind-address", ":8080", "where to serve Prometheus metrics; 0 serves none")
+	flags.StringVar(&f.ProbeAddress, "health-probe-bind-address", ":8081", "where to serve /healthz and /readyz; 0 serves none")
+	flags.BoolVar(&f.LeaderElect, "leader-elect", false, "let one of several replicas work, by a Lease")
+	flags.StringVar(&f.LeaderNamespace, "leader-election-namespace", "", "namespace of the Lease (default: the pod's own)")
+	flags.StringVar(&f.Class, "controller-class", "default", "serve stores whose spec.controller is this, or empty")
+	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&f.logFormat, "log-format", "json", "json or text")
+	return cmd
+}
+
+// newLogger makes the one logger of the process.
+func newLogger(w io.Writer, level, format string) (logr.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(strings.ToUpper(level))); err != nil {
+		return logr.Logger{}, fmt.Errorf("--log-level %q: want debug, info, warn or error", level)
+	}
+	opts := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "json":
+		return logr.FromSlogHandler(slog.NewJSONHandler(w, opts)), nil
+	case "text":
+		return logr.FromSlogHandler(slog.NewTextHandler(w, opts)), nil
+	}
+	return logr.Logger{}, fmt.Errorf("--log-format %q: want json or text", format)
+}

@@ -1,0 +1,47 @@
+// Command tacit brings secrets from where they live to where they are used.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+// run is main without the process: it returns the exit status.
+func run(ctx context.Context, args []string) int {
+	cmd := newCommand()
+	cmd.SetArgs(args)
+	if err := cmd.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "tacit: "+err.Error())
+		return 1
+	}
+	return 0
+}
+
+func newCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tacit",
+		Short: "Bring secrets from where they live to where they are used",
+		Long: `Tacit is a Kubernetes operator for the whole way of a secret: it reads stores
+such as Vault and keeps Secrets of the cluster true to them. It runs the
+manifests of External Secrets (external-secrets.io/v1) as they are.
+
+Start with:
+  tacit crds | kubectl apply --server-side -f -   install the kinds of object
+  tacit operator                                  run against $KUBECONFIG or in a pod`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	cmd.AddCommand(operatorCommand(), crdsCommand(), versionCommand())
+	return cmd
+}

@@ -1,0 +1,168 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tacit-secrets/tacit/internal/backend"
+	"github.com/tacit-secrets/tacit/internal/broker"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+)
+
+// errOtherClass: the store is for another controller, and so is whoever
+// names it.
+var errOtherClass = errors.New("store of another controller class")
+
+// errWait: the store has not been validated yet; it wakes us when it is.
+var errWait = errors.New("store not validated yet")
+
+// access says which stores an object may use, as they are in the cache now.
+type access struct {
+	reader        client.Reader
+	kinds         map[string]dialect.Stores
+	class         string
+	clusterScoped bool
+}
+
+// stores resolves every store that the plan names. The error is errOtherClass,
+// errWait or a *delivery.Error.
+func (a *access) stores(ctx context.Context, plan *delivery.Delivery) (map[delivery.StoreRef]*delivery.Store, error) {
+	out := map[delivery.StoreRef]*delivery.Store{}
+	for _, ref := range plan.Stores() {
+		store, state, err := a.store(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		if err := a.admit(ctx, store, plan.Object.Namespace); err != nil {
+			return nil, err
+		}
+		switch {
+		case !state.Known:
+			return nil, errWait
+		case !state.Ready:
+			return nil, problem(delivery.StoreNotReady, fmt.Sprintf("%s is not ready: %s", ref, state.Message))
+		}
+		out[ref] = store
+	}
+	return out, nil
+}
+
+// store reads and translates one store.
+func (a *access) store(ctx context.Context, ref delivery.StoreRef) (*delivery.Store, dialect.StoreState, error) {
+	var none dialect.StoreState
+	kind := a.kinds[ref.Kind]
+	if kind == nil {
+		return nil, none, problem(delivery.StoreMissing, fmt.Sprintf("could not get %s: %s", ref, a.absent(ref)))
+	}
+	obj := kind.Kind().New()
+	if err := a.reader.Get(ctx, types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}, obj); err != nil {
+		if client.IgnoreNotFound(err) != nil {
+			return nil, none, err
+		}
+		where := ""
+		if ref.Namespace != "" {
+			where = " in namespace " + ref.Namespace
+		}
+		return nil, none, problem(delivery.StoreMissing, fmt.Sprintf("could not get %s: it does not exist%s", ref, where))
+	}
+	store, err := kind.Translate(obj)
+	if otherClass(&store, a.class) {
+		return nil, none, errOtherClass
+	}
+	state := kind.State(obj)
+	if err != nil {
+		// Its own status says why; until then, wait for it.
+		state.Ready = false
+	}
+	return &store, state, nil
+}
+
+func (a *access) absent(ref delivery.StoreRef) string {
+	if !a.clusterScoped {
+		return "this operator runs for single namespaces and reads no cluster-scoped stores; use a SecretStore"
+	}
+	return "the kind " + ref.Kind + " is not served here"
+}
+
+func otherClass(store *delivery.Store, class string) bool {
+	return store.Class != "" && store.Class != class
+}
+
+// admit checks the store's own conditions on namespaces.
+func (a *access) admit(ctx context.Context, store *delivery.Store, namespace string) error {
+	if len(store.Allow) == 0 || store.Ref.Namespace != "" {
+		return nil
+	}
+	var nsLabels labels.Set
+	if slices.ContainsFunc(store.Allow, func(r delivery.NamespaceRule) bool { return r.HasSelector }) && a.clusterScoped {
+		ns := partial("Namespace")
+		if err := a.reader.Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		nsLabels = ns.Labels
+	}
+	for _, rule := range store.Allow {
+		if admits(rule, namespace, nsLabels) {
+			return nil
+		}
+	}
+	return problem(delivery.StoreDenied, fmt.Sprintf(
+		"using cluster store %q is not allowed from namespace %q: denied by spec.condition", store.Ref.Name, namespace))
+}
+
+func admits(rule delivery.NamespaceRule, namespace string, set labels.Set) bool {
+	if slices.Contains(rule.Names, namespace) {
+		return true
+	}
+	for _, expr := range rule.Regexes {
+		if re, err := regexp.Compile(expr); err == nil && re.MatchString(namespace) {
+			return true
+		}
+	}
+	if !rule.HasSelector || set == nil {
+		return false
+	}
+	sel, err := labels.Parse(rule.Selector)
+	return err == nil && sel.Matches(set)
+}
+
+// reader reads stores for one object, no older than it asked.
+type reader struct {
+	broker    *broker.Broker
+	stores    map[delivery.StoreRef]*delivery.Store
+	namespace string
+	asked     time.Time
+}
+
+// Read implements fetch.Reader.
+func (r *reader) Read(ctx context.Context, store delivery.StoreRef, ref backend.Ref) (backend.Document, error) {
+	return r.broker.Read(ctx, r.stores[store], r.namespace, ref, r.asked)
+}
+
+// Find implements fetch.Reader.
+func (r *reader) Find(ctx context.Context, store delivery.StoreRef, q backend.Query) ([]backend.Ref, error) {
+	return r.broker.Find(ctx, r.stores[store], r.namespace, q, r.asked)
+}
+
+// seen reads a Secret's metadata from the cache; nil if it is not there.
+func seen(ctx context.Context, c client.Reader, namespace, name string) (*metav1.PartialObjectMetadata, error) {
+	obj := PartialSecret()
+	err := c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, obj)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	if err != nil {
+		return nil, nil
+	}
+	return obj, nil
+}

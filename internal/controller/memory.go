@@ -1,0 +1,76 @@
+package controller
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/engine/target"
+)
+
+// memory is what the process knows of an object beyond its status. All of it
+// can be lost: a restart reads a little more and writes nothing.
+type memory struct {
+	uid types.UID
+	// done is the fingerprint that the last success was for, and at when it
+	// was. They run ahead of the status in the cache.
+	done string
+	at   time.Time
+	// due is when the timer will wake the object for a refresh.
+	due      time.Time
+	failures int
+	result   delivery.Result
+	target   target.Memory
+}
+
+// memories are the memory of every object of a kind.
+type memories struct {
+	mu sync.Mutex
+	by map[types.NamespacedName]memory
+}
+
+func newMemories() *memories { return &memories{by: map[types.NamespacedName]memory{}} }
+
+// of returns the memory of the object, empty if it is another of that name.
+func (m *memories) of(name types.NamespacedName, uid types.UID) memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if got := m.by[name]; got.uid == uid {
+		return got
+	}
+	return memory{uid: uid}
+}
+
+func (m *memories) keep(name types.NamespacedName, mem memory) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.by[name] = mem
+}
+
+func (m *memories) forget(name types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.by, name)
+}
+
+// wrote reports that the object itself brought the Secret to that version.
+func (m *memories) wrote(name types.NamespacedName, version string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.by[name].target.Version == version
+}
+
+// count returns how many objects ended their last run how.
+func (m *memories) count() map[delivery.Result]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[delivery.Result]int{}
+	for _, mem := range m.by {
+		if mem.result != "" {
+			out[mem.result]++
+		}
+	}
+	return out
+}

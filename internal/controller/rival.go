@@ -1,0 +1,34 @@
+package controller
+
+import (
+	"context"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+)
+
+// Rival reports whether the object that writes as manager is there and wants
+// the destination too. It is target.Writer's question to the cache.
+func (s *Shared) Rival(ctx context.Context, dest *delivery.Destination, manager string) bool {
+	for _, d := range s.kinds() {
+		kind := d.Kind()
+		if kind.GVK.Kind != dest.Owner.Kind {
+			continue
+		}
+		for _, name := range find(ctx, s.Cluster.GetCache(), kind, targetKey(dest.Namespace, dest.Name)) {
+			obj := kind.New()
+			if err := s.Cluster.GetCache().Get(ctx, name, obj); err != nil {
+				if client.IgnoreNotFound(err) != nil {
+					return true // better refused than fought over
+				}
+				continue
+			}
+			plan, err := d.Translate(obj)
+			if err == nil && plan.Destination.FieldManager == manager && obj.GetDeletionTimestamp() == nil {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,87 @@
+package controller
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+)
+
+// slots an interval is divided into. Objects whose first source is the same
+// share a slot, so that they ask together and cost one read; different
+// sources spread over the interval, so that the load is flat. A source that
+// many objects have, but not first, costs at most this many reads an
+// interval.
+const slots = 12
+
+// nextTick is when a refresh is due that follows one at last: the next tick
+// of the object's slot, at most one interval later.
+func nextTick(plan *delivery.Delivery, last time.Time) time.Time {
+	interval := plan.Schedule.Interval
+	phase := time.Duration(0)
+	if len(plan.Sources) > 0 {
+		s := &plan.Sources[0]
+		store := hash(s.Store.Kind, s.Store.Namespace, s.Store.Name)
+		slot := hash(s.Remote.Key, s.Search.Path, s.Search.Name) % slots
+		phase = time.Duration(store%uint64(interval)) + interval/slots*time.Duration(slot)
+	}
+	since := (last.UnixNano() - int64(phase)) % int64(interval)
+	if since < 0 {
+		since += int64(interval)
+	}
+	return last.Add(interval - time.Duration(since))
+}
+
+func hash(parts ...string) uint64 {
+	h := fnv.New64a()
+	for _, p := range parts {
+		_, _ = h.Write([]byte(p))
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum64()
+}
+
+// periodic reports that the plan refreshes by itself.
+func periodic(s *delivery.Schedule) bool {
+	return s.Policy == delivery.Periodic && s.Interval > 0
+}
+
+// due reports whether the plan must read its sources now, by its schedule
+// alone, given when it last did. known is true once it has.
+func due(plan *delivery.Delivery, current bool, last, now time.Time) bool {
+	s := &plan.Schedule
+	switch {
+	case last.IsZero():
+		return true
+	case s.Policy == delivery.CreatedOnce:
+		return false
+	case s.Policy == delivery.Periodic && s.Interval <= 0:
+		return false
+	case !current:
+		return true
+	case !periodic(s):
+		return false
+	case last.After(now):
+		return true // the clock was set back, or the one who wrote it is ahead
+	}
+	return !now.Before(nextTick(plan, last))
+}
+
+// Backoff after failures.
+const (
+	firstRetry = time.Second
+	lastRetry  = 7 * time.Minute
+)
+
+// retryAfter is how long to wait after the n-th failure in a row (from 1):
+// doubling, with jitter so that a thousand objects do not come back together,
+// and never shorter than the other side asked.
+func retryAfter(n int, err *delivery.Error) time.Duration {
+	d := min(firstRetry<<min(n-1, 16), lastRetry)
+	d = d/2 + rand.N(d/2+1)
+	if err.RetryAfter > d {
+		d = err.RetryAfter + rand.N(err.RetryAfter/4+time.Millisecond)
+	}
+	return d
+}

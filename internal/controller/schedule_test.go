@@ -1,0 +1,92 @@
+package controller
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+)
+
+func planOf(key string, interval time.Duration) *delivery.Delivery {
+	return &delivery.Delivery{
+		Sources:  []delivery.Source{{Store: delivery.StoreRef{Kind: "ClusterSecretStore", Name: "vault"}, Remote: delivery.Remote{Key: key}}},
+		Schedule: delivery.Schedule{Policy: delivery.Periodic, Interval: interval, Current: true},
+	}
+}
+
+func TestARefreshComesWithinTheInterval(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		interval := time.Duration(rapid.Int64Range(1, int64(1000*time.Hour)).Draw(t, "interval"))
+		last := time.Unix(0, rapid.Int64Range(0, 4e18).Draw(t, "last"))
+		plan := planOf(rapid.String().Draw(t, "key"), interval)
+		tick := nextTick(plan, last)
+		if !tick.After(last) || tick.Sub(last) > interval {
+			t.Fatalf("after %v comes %v, with an interval of %v", last, tick, interval)
+		}
+		if again := nextTick(plan, tick); again.Sub(tick) != interval {
+			t.Fatalf("ticks are %v apart, want %v", again.Sub(tick), interval)
+		}
+	})
+}
+
+func TestObjectsWithOneKeyShareTheirTickAndOthersSpread(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1_800_000_000, 0)
+	ticks := map[time.Time]bool{}
+	for i := range 200 {
+		key := fmt.Sprintf("app/%d", i)
+		one := nextTick(planOf(key, time.Hour), start)
+		// Another object that reads the key, synced a second later.
+		if two := nextTick(planOf(key, time.Hour), start.Add(time.Second)); !two.Equal(one) {
+			t.Errorf("%s: ticks %v and %v", key, one, two)
+		}
+		ticks[one] = true
+	}
+	if len(ticks) != slots {
+		t.Errorf("200 keys are read at %d moments of the hour, want %d", len(ticks), slots)
+	}
+}
+
+func TestDue(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	for name, c := range map[string]struct {
+		policy   delivery.RefreshPolicy
+		interval time.Duration
+		current  bool
+		last     time.Time
+		want     bool
+	}{
+		"never ran":                            {delivery.Periodic, time.Hour, false, time.Time{}, true},
+		"ran, an interval ago":                 {delivery.Periodic, time.Hour, true, now.Add(-time.Hour), true},
+		"changed since":                        {delivery.Periodic, 1000 * time.Hour, false, now.Add(-time.Second), true},
+		"ran in the future: the clock was off": {delivery.Periodic, time.Hour, true, now.Add(time.Hour), true},
+		"interval 0, ran":                      {delivery.Periodic, 0, true, now.Add(-1000 * time.Hour), false},
+		"interval 0, never ran":                {delivery.Periodic, 0, false, time.Time{}, true},
+		"created once, changed":                {delivery.CreatedOnce, time.Hour, false, now.Add(-time.Hour), false},
+		"on change, changed":                   {delivery.OnChange, time.Hour, false, now.Add(-time.Second), true},
+		"on change, unchanged for long":        {delivery.OnChange, time.Hour, true, now.Add(-1000 * time.Hour), false},
+	} {
+		plan := planOf("k", c.interval)
+		plan.Schedule.Policy = c.policy
+		if got := due(plan, c.current, c.last, now); got != c.want {
+			t.Errorf("%s: due = %v", name, got)
+		}
+	}
+}
+
+func TestRetriesSpreadAndHonourWhatWasAsked(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 1000).Draw(t, "failures")
+		asked := time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "asked"))
+		d := retryAfter(n, &delivery.Error{RetryAfter: asked})
+		if d < asked || d < firstRetry/2 || d > max(lastRetry, asked*5/4+time.Millisecond) {
+			t.Fatalf("failure %d, asked for %v: retry after %v", n, asked, d)
+		}
+	})
+}

@@ -1,0 +1,144 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/tacit-secrets/tacit/internal/backend"
+	"github.com/tacit-secrets/tacit/internal/broker"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+)
+
+// storeReconciler validates stores: when they or their credentials change,
+// now and then, and when an object had trouble with one.
+type storeReconciler struct {
+	*Shared
+	dialect dialect.Stores
+	kind    dialect.Kind
+	// uses starts the watch of ConfigMaps if the store has one.
+	uses func(configMaps bool) error
+
+	mu       sync.Mutex
+	failures map[types.NamespacedName]int
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (r *storeReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	obj := r.kind.New()
+	if err := r.Cluster.GetCache().Get(ctx, req.NamespacedName, obj); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.settle(req.NamespacedName, true)
+			r.Broker.Drop(ctx, delivery.StoreRef{Kind: r.kind.GVK.Kind, Namespace: req.Namespace, Name: req.Name})
+		}
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if !obj.GetDeletionTimestamp().IsZero() {
+		return reconcile.Result{}, r.release(ctx, obj, r.kind.Finalizers)
+	}
+	store, err := r.dialect.Translate(obj)
+	if otherClass(&store, r.Class) {
+		return reconcile.Result{}, nil
+	}
+	if err == nil {
+		err = r.uses(slices.ContainsFunc(store.Config.Credentials(), func(c delivery.Credential) bool { return c.Kind == delivery.FromConfigMap }))
+	}
+	out := r.validate(ctx, &store, err)
+	if ctx.Err() != nil {
+		return reconcile.Result{}, ctx.Err()
+	}
+	if err := r.patchStatus(ctx, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, r.Now()) }); err != nil {
+		return reconcile.Result{}, fmt.Errorf("write the status of %s: %w", store.Object, err)
+	}
+	return reconcile.Result{RequeueAfter: r.again(req.NamespacedName, &store, &out)}, nil
+}
+
+// validate checks the store with a call of its own.
+func (r *storeReconciler) validate(ctx context.Context, store *delivery.Store, err error) delivery.StoreOutcome {
+	if err != nil {
+		var e *delivery.Error
+		if !errors.As(err, &e) {
+			e = problem(delivery.Invalid, "the manifest is not understood")
+		}
+		return delivery.StoreOutcome{Err: e}
+	}
+	if !r.Broker.Serves(store.Config.Backend()) {
+		return delivery.StoreOutcome{Err: problem(delivery.Unsupported, fmt.Sprintf("the provider %s is not served", store.Config.Backend()))}
+	}
+	if broker.Referent(store) {
+		return delivery.StoreOutcome{Undecided: true, Note: "its credentials come from the namespaces that use it"}
+	}
+	switch err := r.Broker.Check(ctx, store, store.Ref.Namespace); {
+	case err == nil:
+		return delivery.StoreOutcome{}
+	case errors.Is(err, backend.ErrUndecided):
+		return delivery.StoreOutcome{Undecided: true}
+	default:
+		return delivery.StoreOutcome{Err: storeError(err)}
+	}
+}
+
+// storeError carries a backend's error into an outcome. Only errors of the
+// backend package are worded for users.
+func storeError(err error) *delivery.Error {
+	var e *backend.Error
+	if !errors.As(err, &e) {
+		return &delivery.Error{Kind: delivery.Unavailable, Message: "the store does not answer", Err: err}
+	}
+	kind := delivery.Unavailable
+	switch e.Kind {
+	case backend.Refused:
+		kind = delivery.Refused
+	case backend.Throttled:
+		kind = delivery.Throttled
+	case backend.Malformed:
+		kind = delivery.Malformed
+	case backend.Misconfigured, backend.NotFound:
+		kind = delivery.Invalid
+	case backend.Unsupported:
+		kind = delivery.Unsupported
+	case backend.Unavailable:
+	}
+	return &delivery.Error{Kind: kind, Message: e.Message, RetryAfter: e.RetryAfter, Err: err}
+}
+
+// lastStoreRetry bounds how long a store that came back stays unnoticed.
+const lastStoreRetry = 30 * time.Second
+
+// again is when the store is validated next: by its recheck interval, sooner
+// while it fails.
+func (r *storeReconciler) again(name types.NamespacedName, store *delivery.Store, out *delivery.StoreOutcome) time.Duration {
+	n := r.settle(name, out.Err == nil)
+	if out.Err == nil {
+		every := store.Recheck
+		if every <= 0 {
+			every = r.Recheck
+		}
+		return every + rand.N(every/10+1)
+	}
+	if out.Err.Kind == delivery.Unsupported {
+		return 0 // until the manifest changes
+	}
+	return max(min(retryAfter(n, out.Err), lastStoreRetry), out.Err.RetryAfter)
+}
+
+// settle counts failures in a row.
+func (r *storeReconciler) settle(name types.NamespacedName, ok bool) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ok {
+		delete(r.failures, name)
+		return 0
+	}
+	r.failures[name]++
+	return r.failures[name]
+}

@@ -1,0 +1,221 @@
+package controller
+
+import (
+	"context"
+	"maps"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+)
+
+// index is the one index of each kind: what an object depends on, as keys
+// made by the functions below.
+const index = "tacit.by"
+
+func storeKey(ref delivery.StoreRef) string {
+	return "store/" + ref.Kind + "/" + ref.Namespace + "/" + ref.Name
+}
+func targetKey(namespace, name string) string { return "target/" + namespace + "/" + name }
+
+// useKey is for a Secret or ConfigMap that is read; namespace "*" stands for
+// any.
+func useKey(kind, namespace, name string) string {
+	return "use/" + kind + "/" + namespace + "/" + name
+}
+
+// planKeys lists what wakes a delivery.
+func planKeys(plan *delivery.Delivery) []string {
+	var keys []string
+	for _, ref := range plan.Stores() {
+		keys = append(keys, storeKey(ref))
+	}
+	if plan.Destination.Name != "" {
+		keys = append(keys, targetKey(plan.Destination.Namespace, plan.Destination.Name))
+	}
+	if t := plan.Shape.Template; t != nil {
+		for _, from := range t.From {
+			if from.Object != nil {
+				keys = append(keys, useKey(from.Object.Kind, plan.Object.Namespace, from.Object.Name))
+			}
+		}
+	}
+	return keys
+}
+
+// storeKeys lists what wakes a store.
+func storeKeys(store *delivery.Store) []string {
+	if store.Config == nil {
+		return nil
+	}
+	var keys []string
+	for _, c := range store.Config.Credentials() {
+		ns := c.Namespace
+		if ns == "" {
+			ns = "*"
+		}
+		keys = append(keys, useKey(string(c.Kind), ns, c.Name))
+	}
+	return keys
+}
+
+// usesKeys are the keys under which a Secret or ConfigMap may be used.
+func usesKeys(obj client.Object) []string {
+	kind := obj.GetObjectKind().GroupVersionKind().Kind
+	return []string{useKey(kind, obj.GetNamespace(), obj.GetName()), useKey(kind, "*", obj.GetName())}
+}
+
+// find lists the objects of a kind that are indexed under any of the keys.
+func find(ctx context.Context, cache client.Reader, kind dialect.Kind, keys ...string) []types.NamespacedName {
+	var names []types.NamespacedName
+	for _, key := range keys {
+		names = append(names, list(ctx, cache, kind, client.MatchingFields{index: key})...)
+	}
+	return names
+}
+
+// list returns the names of the cached objects of a kind; none while the
+// cache shuts down.
+func list(ctx context.Context, cache client.Reader, kind dialect.Kind, opts ...client.ListOption) []types.NamespacedName {
+	objs := kind.NewList()
+	if err := cache.List(ctx, objs, opts...); err != nil {
+		return nil
+	}
+	var names []types.NamespacedName
+	_ = meta.EachListItem(objs, func(obj runtime.Object) error {
+		names = append(names, client.ObjectKeyFromObject(obj.(client.Object)))
+		return nil
+	})
+	return names
+}
+
+func (r *deliveryReconciler) wakeSelf(_ context.Context, obj client.Object, q queue) {
+	name := client.ObjectKeyFromObject(obj)
+	r.wakes.ask(name, r.Now(), false)
+	q.Add(request{NamespacedName: name})
+}
+
+// wakeBySecret wakes those whose target or template the Secret is.
+func (r *deliveryReconciler) wakeBySecret(ctx context.Context, obj client.Object, q queue) {
+	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, targetKey(obj.GetNamespace(), obj.GetName())) {
+		if obj.GetDeletionTimestamp() == nil && r.memories.wrote(name, obj.GetResourceVersion()) {
+			continue // our own write, come back
+		}
+		r.wakes.ask(name, r.Now(), false)
+		q.Add(request{NamespacedName: name})
+	}
+	r.wakeByTemplate(ctx, obj, q)
+}
+
+func (r *deliveryReconciler) wakeByTemplate(ctx context.Context, obj client.Object, q queue) {
+	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, usesKeys(obj)[:1]...) {
+		r.wakes.ask(name, r.Now(), true)
+		q.Add(request{NamespacedName: name})
+	}
+}
+
+func (r *deliveryReconciler) wakeByStore(ctx context.Context, ref delivery.StoreRef, q queue) {
+	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, storeKey(ref)) {
+		r.wakes.ask(name, r.Now(), true)
+		addLater(q, name)
+	}
+}
+
+// wakeByNamespace wakes the objects of a namespace whose labels changed, for
+// they may have gained or lost a cluster store.
+func (r *deliveryReconciler) wakeByNamespace(ctx context.Context, obj client.Object, q queue) {
+	for _, name := range list(ctx, r.Cluster.GetCache(), r.kind, client.InNamespace(obj.GetName())) {
+		r.wakes.ask(name, r.Now(), true)
+		addLater(q, name)
+	}
+}
+
+// addLater queues behind what users just did.
+func addLater(q queue, name types.NamespacedName) {
+	if pq, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+		pq.AddWithOpts(priorityqueue.AddOpts{Priority: &byStore}, request{NamespacedName: name})
+		return
+	}
+	q.Add(request{NamespacedName: name})
+}
+
+type wakeFunc func(context.Context, client.Object, queue)
+
+// onManifest passes on what the user does to an object, not our own writes
+// of its status.
+func onManifest(wake wakeFunc) handler.TypedEventHandler[client.Object, request] {
+	return handler.TypedFuncs[client.Object, request]{
+		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) { wake(ctx, e.Object, q) },
+		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
+			old, obj := e.ObjectOld, e.ObjectNew
+			if old.GetGeneration() != obj.GetGeneration() || old.GetUID() != obj.GetUID() ||
+				!maps.Equal(old.GetLabels(), obj.GetLabels()) || !maps.Equal(old.GetAnnotations(), obj.GetAnnotations()) ||
+				obj.GetDeletionTimestamp() != nil {
+				wake(ctx, obj, q)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q queue) { wake(ctx, e.Object, q) },
+	}
+}
+
+// onContent passes on every change of an object, but not that it was there
+// when we began: whoever uses it runs then anyway.
+func onContent(wake wakeFunc) handler.TypedEventHandler[client.Object, request] {
+	return handler.TypedFuncs[client.Object, request]{
+		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) {
+			if !e.IsInInitialList {
+				wake(ctx, e.Object, q)
+			}
+		},
+		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
+			if e.ObjectOld.GetResourceVersion() != e.ObjectNew.GetResourceVersion() {
+				wake(ctx, e.ObjectNew, q)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q queue) { wake(ctx, e.Object, q) },
+	}
+}
+
+// onLabels passes on changes of labels.
+func onLabels(wake wakeFunc) handler.TypedEventHandler[client.Object, request] {
+	return handler.TypedFuncs[client.Object, request]{
+		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
+			if !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
+				wake(ctx, e.ObjectNew, q)
+			}
+		},
+	}
+}
+
+// onStore passes on that a store appeared, changed, or changed its state.
+func onStore(d dialect.Stores, wake func(context.Context, delivery.StoreRef, queue)) handler.TypedEventHandler[client.Object, request] {
+	ref := func(obj client.Object) delivery.StoreRef {
+		return delivery.StoreRef{Kind: d.Kind().GVK.Kind, Namespace: obj.GetNamespace(), Name: obj.GetName()}
+	}
+	return handler.TypedFuncs[client.Object, request]{
+		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) {
+			if !e.IsInInitialList {
+				wake(ctx, ref(e.Object), q)
+			}
+		},
+		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
+			before, after := d.State(e.ObjectOld), d.State(e.ObjectNew)
+			changed := e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration()
+			became := before.Ready != after.Ready || before.Known != after.Known
+			if changed && after.Known || became {
+				wake(ctx, ref(e.ObjectNew), q)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q queue) {
+			wake(ctx, ref(e.Object), q)
+		},
+	}
+}
