@@ -1,0 +1,78 @@
+// Package externalsecrets is the language of external-secrets.io/v1:
+// ExternalSecret, SecretStore and ClusterSecretStore.
+//
+// It says what External Secrets says, in the same fields, reasons and
+// messages, so that dashboards, alerts and GitOps tools keep working; after
+// the original's message comes the cause. What is not served is refused by
+// the name of its field.
+package externalsecrets
+
+import (
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+)
+
+// Options of the language. The zero Options are the original's defaults.
+type Options struct {
+	// RefreshInterval is for objects that name none; 0 is an hour.
+	RefreshInterval time.Duration
+}
+
+// defaultRefresh is what the original's API server fills in.
+const defaultRefresh = time.Hour
+
+// ExternalSecrets returns the kind ExternalSecret.
+func ExternalSecrets(opts Options) dialect.Deliveries {
+	if opts.RefreshInterval <= 0 {
+		opts.RefreshInterval = defaultRefresh
+	}
+	return externalSecrets{opts}
+}
+
+type externalSecrets struct{ opts Options }
+
+// Kind implements dialect.Deliveries.
+func (externalSecrets) Kind() dialect.Kind {
+	return dialect.Kind{
+		GVK:        esv1.GroupVersion().WithKind(esv1.ExternalSecretKind),
+		Namespaced: true,
+		New:        func() client.Object { return &esv1.ExternalSecret{} },
+		NewList:    func() client.ObjectList { return &esv1.ExternalSecretList{} },
+		Finalizers: []string{"externalsecrets.external-secrets.io/externalsecret-cleanup"},
+	}
+}
+
+// Translate implements dialect.Deliveries.
+func (d externalSecrets) Translate(obj client.Object) (delivery.Delivery, error) {
+	es, ok := obj.(*esv1.ExternalSecret)
+	if !ok {
+		return delivery.Delivery{}, wrongKind(esv1.ExternalSecretKind, obj)
+	}
+	var p problems
+	plan := delivery.Delivery{
+		Object:   object(esv1.ExternalSecretKind, es),
+		Schedule: schedule(&p, es, d.opts),
+	}
+	plan.Destination = destination(&p, es, plan.Object)
+	plan.Shape = shape(&p, es.Spec.Target.Template)
+	plan.Sources = sources(&p, es)
+	return plan, p.err()
+}
+
+// object identifies a manifest. The kind is given because objects from a
+// typed cache do not carry it.
+func object(kind string, obj client.Object) delivery.Object {
+	return delivery.Object{
+		APIVersion: esv1.GroupVersion().String(),
+		Kind:       kind,
+		Namespace:  obj.GetNamespace(),
+		Name:       obj.GetName(),
+		UID:        string(obj.GetUID()),
+		Generation: obj.GetGeneration(),
+	}
+}

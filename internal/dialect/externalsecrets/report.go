@@ -1,0 +1,139 @@
+package externalsecrets
+
+import (
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+)
+
+// The reasons of the condition Ready.
+const (
+	reasonSynced      = "SecretSynced"
+	reasonSyncedError = "SecretSyncedError"
+	reasonGone        = "SecretDeleted"
+	reasonNotThere    = "SecretMissing"
+)
+
+// The messages of the condition Ready. Those of failures are completed by
+// the cause.
+const (
+	msgSynced   = "secret synced"
+	msgRetained = "secret retained due to DeletionPolicy=Retain"
+	msgDeleted  = "secret deleted due to DeletionPolicy=Delete"
+	msgMissing  = "secret will not be created due to CreationPolicy=Merge"
+
+	msgRead      = "could not get secret data from provider"
+	msgUpdate    = "could not update secret"
+	msgImmutable = "could not update secret, target is immutable"
+	msgOwned     = "target is owned by another ExternalSecret"
+	msgOwnership = "failed to take ownership of target secret"
+	msgDelete    = "could not delete secret"
+	msgCleanup   = "could not delete orphaned secrets"
+)
+
+// Report implements dialect.Deliveries.
+func (externalSecrets) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {
+	es, ok := obj.(*esv1.ExternalSecret)
+	if !ok || silent(out) {
+		return nil
+	}
+	ready := readyOf(out)
+	ready.ObservedGeneration = es.Generation
+	changed := set(&es.Status.Conditions, ready, now)
+	es.Status.ObservedGeneration = es.Generation
+
+	events := changeEvents(out)
+	if out.Result == delivery.Failed {
+		// A failure may not know the Secret; what was bound stays so.
+		if out.Target.Name != "" {
+			bind(es, out.Target)
+		}
+		if changed {
+			events = append(events, failureEvent(reasonUpdateFailed, out.Err))
+		}
+		return events
+	}
+	bind(es, out.Target)
+	refreshed(es, out.At, now)
+	return events
+}
+
+// silent reports that the outcome is nobody's news: the object is not ours,
+// what it needs is on its way, or it runs again at once.
+func silent(out delivery.Outcome) bool {
+	switch out.Result {
+	case delivery.Untouched, delivery.Waiting:
+		return true
+	case delivery.Failed:
+		return out.Err == nil || out.Err.Kind == delivery.Conflict
+	}
+	return false
+}
+
+func readyOf(out delivery.Outcome) esv1.Condition {
+	c := esv1.Condition{Type: readyCondition, Status: status(out.Result != delivery.Failed)}
+	switch out.Result {
+	case delivery.Failed:
+		c.Reason, c.Message = reasonSyncedError, failure(out.Err.Kind)+": "+out.Err.Message
+		return c
+	case delivery.Retained:
+		c.Reason, c.Message = reasonSynced, msgRetained
+	case delivery.Deleted:
+		c.Reason, c.Message = reasonGone, msgDeleted
+	case delivery.Missing:
+		c.Reason, c.Message = reasonNotThere, msgMissing
+	default:
+		c.Reason, c.Message = reasonSynced, msgSynced
+	}
+	c.Message = noted(c.Message, out.Note)
+	return c
+}
+
+// failure is the original's message for a kind of error.
+func failure(kind delivery.ErrorKind) string {
+	switch {
+	case kind.Reading():
+		return msgRead
+	case kind == delivery.TargetImmutable:
+		return msgImmutable
+	case kind == delivery.TargetOwned:
+		return msgOwned
+	case kind == delivery.TargetControlled:
+		return msgOwnership
+	case kind == delivery.DeleteRefused:
+		return msgDelete
+	case kind == delivery.CleanupFailed:
+		return msgCleanup
+	default:
+		return msgUpdate
+	}
+}
+
+func noted(message, note string) string {
+	if note == "" {
+		return message
+	}
+	return message + "; " + note
+}
+
+func bind(es *esv1.ExternalSecret, to delivery.Binding) {
+	if to.Name == "" {
+		es.Status.Binding = nil
+		return
+	}
+	es.Status.Binding = &esv1.Binding{Name: to.Name, ResourceVersion: to.Version}
+}
+
+// refreshed notes a success: when, and of which manifest.
+func refreshed(es *esv1.ExternalSecret, at, now time.Time) {
+	if at.IsZero() {
+		at = now
+	}
+	t := stamp(at)
+	es.Status.RefreshTime = &t
+	es.Status.SyncedResourceVersion = fingerprint(es)
+}
