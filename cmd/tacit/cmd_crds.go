@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/tacit-secrets/tacit/config/crd"
@@ -23,7 +25,9 @@ own, those serve as they are. Apply them with:
 				return err
 			}
 			for _, doc := range docs {
-				cmd.Printf("---\n%s", doc)
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "---\n%s", doc); err != nil {
+					return err
+				}
 			}
 			return nil
 		},
