@@ -21,7 +21,7 @@ const (
 	DefaultText   = 1 << 20
 	DefaultOutput = 3 << 19 // a Secret holds 1 MiB; the rest may be decoded away
 	DefaultSteps  = 1_000_000
-	DefaultMemory = 64 << 20
+	DefaultMemory = 32 << 20
 	DefaultDepth  = 100
 	DefaultNodes  = 100_000
 	DefaultTime   = 5 * time.Second

@@ -113,6 +113,9 @@ var reaches = map[string]reach{
 	"chunk": linear, "mustChunk": linear,
 }
 
+// weights are the bytes that a new container takes beside its content.
+var weights = map[string]int{"dict": 256, "set": 64, "list": 32, "tuple": 32}
+
 // costs are in steps, of which there are a million: some 5 microseconds each.
 var costs = map[string]int{
 	"bcrypt": 15_000, "htpasswd": 15_000, "derivePassword": 100_000,
@@ -145,5 +148,5 @@ var guards = map[string]guard{
 	"regexSplit": guardRegex(growPieces), "mustRegexSplit": guardRegex(growPieces),
 	"regexReplaceAll": guardRegex(growReplaced), "mustRegexReplaceAll": guardRegex(growReplaced),
 	"regexReplaceAllLiteral": guardRegex(growReplaced), "mustRegexReplaceAllLiteral": guardRegex(growReplaced),
-	"printf": guardPrintf, "fromYaml": guardYAML,
+	"printf": guardPrintf, "fromYaml": guardYAML, "fromJson": guardJSON, "mustFromJson": guardJSON,
 }

@@ -117,7 +117,7 @@ func (r *Run) admit(f *function, in []reflect.Value) error {
 	}
 	if f.reach != deep {
 		// What is put into containers stays: strings in them count.
-		if err := r.alloc(m.bytes + 16*m.nodes); err != nil {
+		if err := r.alloc(m.bytes + 16*m.nodes + weights[f.name]); err != nil {
 			return err
 		}
 	}
