@@ -1,0 +1,9 @@
+package main
+
+import "syscall"
+
+// bound makes a process that ends with this one, and that a Ctrl-C in the
+// terminal does not reach: we tell it to stop, and wait for it.
+func bound() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
+)
+
+// view is what a watch shows of a namespace, as it changes.
+type view struct {
+	cache.Cache
+	namespace string
+
+	mu   sync.Mutex
+	next chan struct{} // closed at the next change
+}
+
+func newScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, esv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	return scheme, nil
+}
+
+// watch watches the namespace until ctx ends. It tells told about each Secret
+// that is made, or whose data changes.
+func watch(ctx context.Context, config *rest.Config, namespace string, told func(*corev1.Secret)) (*view, error) {
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, err
+	}
+	c, err := cache.New(config, cache.Options{Scheme: scheme, DefaultNamespaces: map[string]cache.Config{namespace: {}}})
+	if err != nil {
+		return nil, fmt.Errorf("watch namespace %s: %w", namespace, err)
+	}
+	v := &view{Cache: c, namespace: namespace, next: make(chan struct{})}
+	for _, kind := range []client.Object{&corev1.Secret{}, &esv1.SecretStore{}, &esv1.ExternalSecret{}} {
+		informer, err := c.GetInformer(ctx, kind, cache.BlockUntilSynced(false))
+		if err != nil {
+			return nil, fmt.Errorf("watch namespace %s: %w", namespace, err)
+		}
+		if _, err := informer.AddEventHandler(v.handler(told)); err != nil {
+			return nil, fmt.Errorf("watch namespace %s: %w", namespace, err)
+		}
+	}
+	go func() { _ = c.Start(ctx) }() // ends with ctx, and fails only if started twice
+	c.WaitForCacheSync(ctx)
+	return v, ctx.Err()
+}
+
+func (v *view) handler(told func(*corev1.Secret)) toolscache.ResourceEventHandler {
+	return toolscache.ResourceEventHandlerDetailedFuncs{
+		AddFunc: func(obj any, isInInitialList bool) {
+			if secret, ok := obj.(*corev1.Secret); ok && !isInInitialList {
+				told(secret)
+			}
+			v.changed()
+		},
+		UpdateFunc: func(old, obj any) {
+			before, _ := old.(*corev1.Secret)
+			after, _ := obj.(*corev1.Secret)
+			if after != nil && content(before) != content(after) {
+				told(after)
+			}
+			v.changed()
+		},
+		DeleteFunc: func(any) { v.changed() },
+	}
+}
+
+func (v *view) changed() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	close(v.next)
+	v.next = make(chan struct{})
+}
+
+// change is closed when something changes after this call.
+func (v *view) change() <-chan struct{} {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.next
+}
+
+// until returns when check succeeds, and fails with its last error when ctx
+// ends or the time is up.
+func (v *view) until(ctx context.Context, patience time.Duration, check func(context.Context) error) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		change := v.change()
+		last := check(ctx)
+		if last == nil {
+			return nil
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-timer.C:
+			return fmt.Errorf("not within %v: %w", patience, last)
+		}
+	}
+}
+
+// content writes a Secret's data in a line. It is for the eyes of whoever runs
+// the demo, whose secrets are examples.
+func content(secret *corev1.Secret) string {
+	if secret == nil {
+		return ""
+	}
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(secret.Data)) {
+		value := fmt.Sprintf("%q", secret.Data[key])
+		parts = append(parts, key+"="+value[1:len(value)-1])
+	}
+	return strings.Join(parts, " ")
+}
