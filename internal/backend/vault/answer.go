@@ -24,7 +24,7 @@ type answer struct {
 	body   []byte
 	// vaults reports that the body has the shape of Vault's error answers,
 	// so that it was Vault who spoke and no proxy on the way; words are the
-	// errors in it, fit to show.
+	// errors or warnings in it, fit to show.
 	vaults bool
 	words  string
 	// misrouted is set where Vault hints that the path fits no engine of
@@ -67,7 +67,7 @@ func parseErrors(body []byte) (words []string, misrouted, vaults bool) {
 		}
 	}
 	if shape.Errors == nil {
-		return nil, misrouted, shape.RequestID != ""
+		return shape.Warnings, misrouted, shape.RequestID != ""
 	}
 	return *shape.Errors, misrouted, true
 }

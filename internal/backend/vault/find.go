@@ -34,11 +34,15 @@ func (s *store) Find(ctx context.Context, q backend.Query) ([]backend.Ref, error
 	if err != nil {
 		return nil, unsupported("the name to search for is no regular expression: " + err.Error())
 	}
-	list, prefix, err := s.mount.folder(q.Path)
+	m, err := s.place(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.walk(ctx, list, prefix)
+	f, err := m.folder(q.Path)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.walk(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -60,14 +64,18 @@ func (s *store) Find(ctx context.Context, q backend.Query) ([]backend.Ref, error
 type entry struct{ path, key string }
 
 // walk lists every secret below a folder.
-func (s *store) walk(ctx context.Context, list, prefix string) ([]entry, error) {
+func (s *store) walk(ctx context.Context, root folder) ([]entry, error) {
 	var found []entry
-	queue := []entry{{list, prefix}}
+	queue := []entry{{root.list, root.prefix}}
 	for visited := 0; len(queue) > 0; visited++ {
 		folder := queue[0]
 		queue = queue[1:]
 		names, err := s.list(ctx, folder.path)
-		if err != nil {
+		if err != nil && visited == 0 {
+			err = s.confirm(ctx, root.mount, err)
+		}
+		// An empty or missing folder holds nothing.
+		if err != nil && backend.KindOf(err) != backend.NotFound {
 			return nil, err
 		}
 		for _, name := range names {
@@ -79,15 +87,15 @@ func (s *store) walk(ctx context.Context, list, prefix string) ([]entry, error) 
 				found = append(found, next)
 			}
 		}
-		deep := len(queue) > 0 && strings.Count(queue[len(queue)-1].key, "/")-strings.Count(prefix, "/") > maxDepth
+		deep := len(queue) > 0 && strings.Count(queue[len(queue)-1].key, "/")-strings.Count(root.prefix, "/") > maxDepth
 		if len(found) > maxFound || visited+len(queue) > maxFolders || deep {
-			return nil, unsupported(`there are more than 10,000 secrets below "` + list + `", or too many folders; give the search a narrower path`)
+			return nil, unsupported(`there are more than 10,000 secrets below "` + root.list + `", or too many folders; give the search a narrower path`)
 		}
 	}
 	return found, nil
 }
 
-// list names what one folder holds. An empty or missing folder holds nothing.
+// list names what one folder holds.
 func (s *store) list(ctx context.Context, path string) ([]string, error) {
 	a, err := s.ask(ctx, call{
 		does: `list "` + path + `"`, method: http.MethodGet, path: path, query: url.Values{"list": {"true"}},
@@ -96,10 +104,7 @@ func (s *store) list(ctx context.Context, path string) ([]string, error) {
 		return nil, err
 	}
 	if !a.ok() {
-		if err = a.readFailure(); backend.KindOf(err) == backend.NotFound {
-			return nil, nil
-		}
-		return nil, err
+		return nil, a.readFailure()
 	}
 	var shape struct {
 		Data *struct {

@@ -7,6 +7,8 @@ import "strings"
 type mount struct {
 	path string // empty: the first part of each key is the mount
 	kv   int
+	// suffixed reports that "/data" was cut off the path.
+	suffixed bool
 }
 
 // newMount reads a store's mount path. Its documentation lets people add the
@@ -16,10 +18,11 @@ func newMount(path string, kv int) (mount, error) {
 	if err != nil {
 		return mount{}, misconfigured("the path of the store must be the path of a mount in Vault, such as secret")
 	}
+	m := mount{path: path, kv: kv}
 	if kv == 2 {
-		path = strings.TrimSuffix(path, "/data")
+		m.path, m.suffixed = strings.CutSuffix(path, "/data")
 	}
-	return mount{path, kv}, nil
+	return m, nil
 }
 
 // clean drops empty parts of a path, as Vault's own client does. Parts that
@@ -61,42 +64,49 @@ func (m mount) split(key string) (mount, path string, err error) {
 }
 
 // secret is the path of a key's value (section "data") or, for version 2, of
-// what is known about it (section "metadata").
-func (m mount) secret(key, section string) (string, error) {
-	mount, path, err := m.split(key)
-	if err != nil {
-		return "", err
-	}
-	if mount == "" || path == "" {
-		if m.path == "" {
-			return "", unsupported("a key in Vault must be a path below a mount, since the store names no mount")
-		}
-		return "", unsupported("a key in Vault must not be empty")
-	}
-	return m.join(mount, section, path), nil
-}
-
-// folder is where a search begins: the path to list, and what stands before
-// the names found there to make keys of them.
-func (m mount) folder(path string) (list, prefix string, err error) {
-	path, err = clean(path)
+// what is known about it (section "metadata"), and the mount that it is in.
+func (m mount) secret(key, section string) (path, mount string, err error) {
+	mount, path, err = m.split(key)
 	if err != nil {
 		return "", "", err
 	}
+	if mount == "" || path == "" {
+		if m.path == "" {
+			return "", "", unsupported("a key in Vault must be a path below a mount, since the store names no mount")
+		}
+		return "", "", unsupported("a key in Vault must not be empty")
+	}
+	return m.join(mount, section, path), mount, nil
+}
+
+// folder is where a search begins.
+type folder struct {
+	list   string // the path to list
+	prefix string // stands before the names found there to make keys of them
+	mount  string
+}
+
+// folder finds a search path's folder.
+func (m mount) folder(path string) (folder, error) {
+	path, err := clean(path)
+	if err != nil {
+		return folder{}, err
+	}
+	prefix := ""
 	if path != "" {
 		prefix = path + "/"
 	}
 	if m.path != "" {
-		return m.join(m.path, "metadata", path), prefix, nil
+		return folder{m.join(m.path, "metadata", path), prefix, m.path}, nil
 	}
 	if path == "" {
-		return "", "", unsupported("a search in Vault needs a path that begins with the mount, since the store names no mount")
+		return folder{}, unsupported("a search in Vault needs a path that begins with the mount, since the store names no mount")
 	}
 	mount, below, ok := strings.Cut(prefix, "/data/")
 	if m.kv != 2 || !ok {
 		mount, below, _ = strings.Cut(prefix, "/")
 	}
-	return m.join(mount, "metadata", strings.TrimSuffix(below, "/")), prefix, nil
+	return folder{m.join(mount, "metadata", strings.TrimSuffix(below, "/")), prefix, mount}, nil
 }
 
 func (m mount) join(mount, section, path string) string {

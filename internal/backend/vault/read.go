@@ -19,7 +19,11 @@ func (s *store) Read(ctx context.Context, ref backend.Ref) (backend.Document, er
 	if ref.Metadata {
 		return s.readMetadata(ctx, ref.Key)
 	}
-	path, err := s.mount.secret(ref.Key, "data")
+	m, err := s.place(ctx)
+	if err != nil {
+		return backend.Document{}, err
+	}
+	path, mount, err := m.secret(ref.Key, "data")
 	if err != nil {
 		return backend.Document{}, err
 	}
@@ -34,10 +38,14 @@ func (s *store) Read(ctx context.Context, ref backend.Ref) (backend.Document, er
 	if err != nil {
 		return backend.Document{}, err
 	}
-	if s.cfg.KV == 2 {
-		return a.version2()
+	if s.cfg.KV == 1 {
+		return a.version1()
 	}
-	return a.version1()
+	doc, err := a.version2()
+	if err != nil {
+		return backend.Document{}, s.confirm(ctx, mount, err)
+	}
+	return doc, nil
 }
 
 // version checks the number of a version, lest Vault's answer about a
@@ -150,13 +158,17 @@ func (s *store) readMetadata(ctx context.Context, key string) (backend.Document,
 	if s.cfg.KV == 1 {
 		return backend.Document{}, unsupported("version 1 of Vault's KV engine keeps no metadata of a secret")
 	}
-	path, err := s.mount.secret(key, "metadata")
+	m, err := s.place(ctx)
+	if err != nil {
+		return backend.Document{}, err
+	}
+	path, mount, err := m.secret(key, "metadata")
 	if err != nil {
 		return backend.Document{}, err
 	}
 	fields, err := s.metadata(ctx, path)
 	if err != nil {
-		return backend.Document{}, err
+		return backend.Document{}, s.confirm(ctx, mount, err)
 	}
 	text, err := json.Marshal(fields)
 	if err != nil {

@@ -33,17 +33,17 @@ func TestSuiteVersion1(t *testing.T) {
 	})
 }
 
-// engine is a KV engine that one test has for itself.
-type engine struct {
+// kvEngine is a KV engine that one test has for itself.
+type kvEngine struct {
 	*testkit.Vault
 	mount string
 	kv    int
 }
 
-func newEngine(t *testing.T, kv int) engine {
+func newEngine(t *testing.T, kv int) kvEngine {
 	t.Helper()
 	v := testkit.SharedVault(t)
-	e := engine{v, "teams/" + strings.ToLower(rand.Text()), kv}
+	e := kvEngine{v, "teams/" + strings.ToLower(rand.Text()), kv}
 	input := &api.MountInput{Type: "kv", Options: map[string]string{"version": string(rune('0' + kv))}}
 	if err := v.Admin.Sys().MountWithContext(t.Context(), e.mount, input); err != nil {
 		t.Fatal(err)
@@ -55,14 +55,14 @@ func newEngine(t *testing.T, kv int) engine {
 }
 
 // path is where Vault's API has a key; section is for version 2.
-func (e engine) path(section, key string) string {
+func (e kvEngine) path(section, key string) string {
 	if e.kv == 2 {
 		return e.mount + "/" + section + "/" + key
 	}
 	return e.mount + "/" + key
 }
 
-func (e engine) put(t *testing.T, key string, item backendtest.Item) {
+func (e kvEngine) put(t *testing.T, key string, item backendtest.Item) {
 	t.Helper()
 	data := map[string]any{}
 	for name, value := range item.Fields {
@@ -81,7 +81,7 @@ func (e engine) put(t *testing.T, key string, item backendtest.Item) {
 	}
 }
 
-func (e engine) write(t *testing.T, path string, data map[string]any) {
+func (e kvEngine) write(t *testing.T, path string, data map[string]any) {
 	t.Helper()
 	if _, err := e.Admin.Logical().WriteWithContext(t.Context(), path, data); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func (e engine) write(t *testing.T, path string, data map[string]any) {
 }
 
 // delete removes a secret without a trace.
-func (e engine) delete(t *testing.T, key string) {
+func (e kvEngine) delete(t *testing.T, key string) {
 	t.Helper()
 	if _, err := e.Admin.Logical().DeleteWithContext(t.Context(), e.path("metadata", key)); err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func (e engine) delete(t *testing.T, key string) {
 }
 
 // softDelete deletes the newest version of a secret and leaves its metadata.
-func (e engine) softDelete(t *testing.T, key string) {
+func (e kvEngine) softDelete(t *testing.T, key string) {
 	t.Helper()
 	if _, err := e.Admin.Logical().DeleteWithContext(t.Context(), e.path("data", key)); err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func (e engine) softDelete(t *testing.T, key string) {
 
 // config is that of a store which logs in with the credentials "role" and
 // "secret".
-func (e engine) config() delivery.VaultConfig {
+func (e kvEngine) config() delivery.VaultConfig {
 	return delivery.VaultConfig{
 		Server: e.Addr, Mount: e.mount, KV: e.kv,
 		Auth: delivery.VaultAuth{AppRole: &delivery.VaultAppRole{
@@ -115,7 +115,7 @@ func (e engine) config() delivery.VaultConfig {
 	}
 }
 
-func (e engine) approle(t *testing.T) backendtest.Credentials {
+func (e kvEngine) approle(t *testing.T) backendtest.Credentials {
 	t.Helper()
 	role, secret, err := e.AppRole(t.Context(), testkit.ReadOnly(e.mount))
 	if err != nil {
@@ -124,7 +124,7 @@ func (e engine) approle(t *testing.T) backendtest.Credentials {
 	return backendtest.Credentials{"role": role, "secret": secret}
 }
 
-func (e engine) store(t *testing.T) backendtest.Store {
+func (e kvEngine) store(t *testing.T) backendtest.Store {
 	t.Helper()
 	creds := e.approle(t)
 	return backendtest.Store{

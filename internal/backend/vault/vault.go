@@ -24,6 +24,7 @@ type store struct {
 	caller  *caller
 	session *session
 	mount   mount
+	engines engines
 }
 
 // Open implements backend.Opener for delivery.VaultConfig. It resolves the

@@ -46,9 +46,8 @@ func reason(err error) string {
 	var (
 		dns    *net.DNSError
 		errno  syscall.Errno
-		alert  tls.AlertError
 		header tls.RecordHeaderError
-		proxy  *net.OpError
+		op     *net.OpError
 		timer  net.Error
 	)
 	if errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &header) {
@@ -58,8 +57,9 @@ func reason(err error) string {
 		return text
 	}
 	switch {
-	case errors.As(err, &alert):
-		return "it refused the TLS handshake: " + alert.Error()
+	case errors.As(err, &op) && op.Op == "remote error":
+		// A TLS alert: a number on the wire, a word of crypto/tls here.
+		return "it refused the TLS handshake: " + op.Err.Error()
 	case errors.As(err, &dns):
 		return dns.Error()
 	case errors.As(err, &errno):
@@ -68,7 +68,7 @@ func reason(err error) string {
 		return "no answer in time"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "it closed the connection"
-	case errors.As(err, &proxy) && proxy.Op == "proxyconnect":
+	case errors.As(err, &op) && op.Op == "proxyconnect":
 		return "the proxy did not connect"
 	}
 	return "the connection failed"

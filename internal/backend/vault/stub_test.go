@@ -1,0 +1,191 @@
+package vault
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tacit-secrets/tacit/internal/backend"
+	"github.com/tacit-secrets/tacit/internal/backend/backendtest"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+)
+
+// stub is a server with Vault's tokens and one secret, on a clock that the
+// test moves.
+type stub struct {
+	URL string
+
+	mu     sync.Mutex
+	now    time.Time
+	tokens map[string]*stubToken
+	// calls are what was asked for, in order: "POST auth/approle/login".
+	calls []string
+	// How it behaves from now on.
+	ttl       time.Duration // of the tokens that it issues
+	renewTo   time.Duration // what a renewal gives
+	noRenew   bool          // renewals are denied
+	noLogin   int           // status of log-ins; 0: they work
+	noLookup  bool          // a policy forbids lookup-self
+	deny      bool          // a policy forbids the read
+	batch     bool
+	inLogin   chan struct{} // if set, a log-in waits here
+	atLogin   chan struct{} // tells that one does
+	namespace map[string]string
+}
+
+type stubToken struct{ ends time.Time }
+
+func newStub(t *testing.T) *stub {
+	t.Helper()
+	s := &stub{
+		now: time.Unix(1_700_000_000, 0), ttl: 60 * time.Minute, renewTo: 60 * time.Minute,
+		tokens: map[string]*stubToken{}, namespace: map[string]string{}, atLogin: make(chan struct{}, 1),
+	}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	s.URL = server.URL
+	return s
+}
+
+// open opens a session with an AppRole, or with a user's token if given.
+func (s *stub) open(t *testing.T, userToken string) *store {
+	t.Helper()
+	cfg := delivery.VaultConfig{Server: s.URL, Mount: "secret", KV: 2}
+	secret := func(name string) delivery.Credential {
+		return delivery.Credential{Kind: delivery.FromSecret, Name: name}
+	}
+	if userToken != "" {
+		c := secret("token")
+		cfg.Auth.Token = &c
+	} else {
+		cfg.Auth.AppRole = &delivery.VaultAppRole{Mount: "approle", RoleID: "role-1", SecretID: secret("secret")}
+	}
+	return s.openConfig(t, cfg, backendtest.Credentials{"token": userToken, "secret": "secret-1"})
+}
+
+func (s *stub) openConfig(t *testing.T, cfg delivery.VaultConfig, creds backend.Credentials) *store {
+	t.Helper()
+	b, err := Open(t.Context(), cfg, creds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := b.(*store)
+	st.caller.now = s.clock
+	t.Cleanup(st.caller.wire.Close)
+	return st
+}
+
+func (s *stub) clock() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+// set changes the stub's behaviour.
+func (s *stub) set(change func(*stub)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+func (s *stub) pass(d time.Duration) { s.set(func(s *stub) { s.now = s.now.Add(d) }) }
+
+// revokeAll forgets every token.
+func (s *stub) revokeAll() { s.set(func(s *stub) { s.tokens = map[string]*stubToken{} }) }
+
+// count is how often a call was made.
+func (s *stub) count(call string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, c := range s.calls {
+		if c == call {
+			n++
+		}
+	}
+	return n
+}
+
+const (
+	login  = "POST auth/approle/login"
+	lookup = "GET auth/token/lookup-self"
+	renew  = "POST auth/token/renew-self"
+	revoke = "POST auth/token/revoke-self"
+	get    = "GET secret/data/db"
+)
+
+func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	call := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/v1/")
+	s.mu.Lock()
+	s.calls = append(s.calls, call)
+	s.namespace[call] = r.Header.Get("X-Vault-Namespace")
+	wait := s.inLogin
+	s.mu.Unlock()
+	if call == login && wait != nil {
+		s.atLogin <- struct{}{}
+		<-wait
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status, body := s.answer(call, r.Header.Get("X-Vault-Token"))
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+func (s *stub) answer(call, token string) (int, any) {
+	denied := map[string]any{"errors": []string{"permission denied"}}
+	if call == login {
+		if s.noLogin != 0 {
+			return s.noLogin, map[string]any{"errors": []string{"invalid role or secret ID"}}
+		}
+		value := "hvs.token-" + strconv.Itoa(len(s.calls))
+		s.tokens[value] = &stubToken{ends: s.now.Add(s.ttl)}
+		return 200, s.auth(value, s.ttl)
+	}
+	known := s.tokens[token]
+	if known == nil || !s.now.Before(known.ends) {
+		return 403, denied
+	}
+	left := known.ends.Sub(s.now)
+	switch call {
+	case lookup:
+		if s.noLookup {
+			return 403, denied
+		}
+		return 200, map[string]any{"data": map[string]any{
+			"ttl": int(left / time.Second), "expire_time": known.ends, "renewable": true,
+		}}
+	case renew:
+		if s.noRenew {
+			return 403, denied
+		}
+		known.ends = s.now.Add(s.renewTo)
+		return 200, s.auth(token, s.renewTo)
+	case revoke:
+		delete(s.tokens, token)
+		return 204, nil
+	case get:
+		if s.deny {
+			return 403, denied
+		}
+		return 200, map[string]any{"data": map[string]any{
+			"data": map[string]string{"user": "app"}, "metadata": map[string]any{"version": 3, "deletion_time": ""},
+		}}
+	}
+	return 404, map[string]any{"errors": []string{}}
+}
+
+func (s *stub) auth(value string, ttl time.Duration) any {
+	kind := "service"
+	if s.batch {
+		kind = "batch"
+	}
+	return map[string]any{"auth": map[string]any{
+		"client_token": value, "lease_duration": int(ttl / time.Second), "renewable": !s.batch, "token_type": kind,
+	}}
+}
