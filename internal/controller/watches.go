@@ -123,8 +123,10 @@ func (r *deliveryReconciler) wakeByTemplate(ctx context.Context, obj client.Obje
 }
 
 func (r *deliveryReconciler) wakeByStore(ctx context.Context, ref delivery.StoreRef, q queue) {
+	// One moment for all, so that what they share is read once.
+	at := r.Now()
 	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, storeKey(ref)) {
-		r.wakes.ask(name, r.Now(), true)
+		r.wakes.ask(name, at, true)
 		addLater(q, name)
 	}
 }
@@ -132,8 +134,9 @@ func (r *deliveryReconciler) wakeByStore(ctx context.Context, ref delivery.Store
 // wakeByNamespace wakes the objects of a namespace whose labels changed, for
 // they may have gained or lost a cluster store.
 func (r *deliveryReconciler) wakeByNamespace(ctx context.Context, obj client.Object, q queue) {
+	at := r.Now()
 	for _, name := range list(ctx, r.Cluster.GetCache(), r.kind, client.InNamespace(obj.GetName())) {
-		r.wakes.ask(name, r.Now(), true)
+		r.wakes.ask(name, at, true)
 		addLater(q, name)
 	}
 }

@@ -63,7 +63,7 @@ func slim(obj any) (any, error) {
 // events of a cold start do not compete with its Secrets.
 func newEvents(ctx context.Context, cfg *rest.Config, scheme *runtime.Scheme) (record.EventRecorder, error) {
 	own := rest.CopyConfig(cfg)
-	own.QPS, own.Burst = 50, 100
+	own.QPS, own.Burst = 25, 50
 	core, err := corev1client.NewForConfig(own)
 	if err != nil {
 		return nil, fmt.Errorf("set up the client for events: %w", err)
