@@ -65,6 +65,38 @@ func golden(t *testing.T, file string) {
 	}
 }
 
+// TestExamples translates the manifests that people are told to apply.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../../examples/*/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	read := 0
+	for _, file := range files {
+		manifest, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for doc := range strings.SplitSeq(string(manifest), "\n---\n") {
+			var meta metav1.TypeMeta
+			if err := yaml.Unmarshal([]byte(doc), &meta); err != nil {
+				t.Fatal(err)
+			}
+			if obj, _ := reader(meta.Kind); obj == nil {
+				continue
+			}
+			read++
+			if plan := translated(t, []byte(doc)); strings.HasPrefix(plan, "error") {
+				t.Errorf("%s: %s", file, plan)
+			}
+		}
+	}
+	if read == 0 {
+		t.Error("no example is of this language")
+	}
+}
+
 // translated is the text of what a manifest is translated to.
 func translated(t *testing.T, manifest []byte) string {
 	t.Helper()
