@@ -206,20 +206,21 @@ func TestFetchIsBounded(t *testing.T) {
 // The first failure in order is reported, though a later one comes first.
 func TestFetchReportsTheFirstFailure(t *testing.T) {
 	t.Parallel()
-	late := make(chan struct{})
+	late, first := make(chan struct{}), make(chan context.Context, 1)
 	r := store()
 	r.fail["second"] = &backend.Error{Kind: backend.Refused, Message: "permission denied"}
 	r.before = func(ctx context.Context, key string) error {
 		switch key {
 		case "first":
+			first <- ctx
 			<-late
 			if ctx.Err() != nil {
 				t.Error("a failure cancelled a read before it")
 			}
-		case "second":
-			defer close(late)
 		case "third":
-			<-ctx.Done() // a failure before it cancels it
+			<-ctx.Done() // the second's failure cancels it
+			close(late)
+			<-(<-first).Done() // the first has failed, so this is the last to end
 			return ctx.Err()
 		}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"time"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/engine/shape/tmpl"
@@ -55,7 +56,8 @@ func rewriteRegexp(src *delivery.Source, i int, data secret.Data) (secret.Data, 
 }
 
 func rewriteTransform(ctx context.Context, src *delivery.Source, i int, data secret.Data) (secret.Data, error) {
-	run := tmpl.Start(ctx, tmpl.Limits{})
+	// Keys are short, and so is what makes them.
+	run := tmpl.Start(ctx, tmpl.Limits{Steps: 100_000, Output: 1 << 20, Memory: 8 << 20, Time: 2 * time.Second})
 	t, err := run.Parse(tmpl.Source{Text: src.Rewrites[i].Transform.Template})
 	if err != nil {
 		return nil, transformProblem(src, i, err)

@@ -143,6 +143,22 @@ func TestValuesCannotImitateErrors(t *testing.T) {
 	}
 }
 
+// Even an error that we never saw tells no name that the template does not.
+func TestUnknownErrorsTellNothing(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`template: x: map has no entry for key "` + canary + `"`: "a key that it names is not among the values",
+		`template: x: map has no entry for key "known"`:          `there is no "known" among the values`,
+		"error calling " + canary + ": x":                        "it failed on these arguments",
+		"error calling index: " + canary:                         "index: it failed on these arguments",
+		"something new: " + canary:                               "it failed on these values",
+	} {
+		if got := tmpl.ExecError(text, "known").Error(); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
 // Of a template that is itself secret, errors quote nothing.
 func TestOpaqueTemplates(t *testing.T) {
 	t.Parallel()
