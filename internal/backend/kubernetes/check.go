@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -57,8 +58,8 @@ func (s *store) Check(ctx context.Context) error {
 
 // forbidden reports an identity that is known and may not ask.
 func forbidden(err error) bool {
-	e, ok := err.(*backend.Error)
-	return ok && e.Kind == backend.Refused && !e.LoggedOut
+	var e *backend.Error
+	return errors.As(err, &e) && e.Kind == backend.Refused && !e.LoggedOut
 }
 
 func (r rules) allow() bool {

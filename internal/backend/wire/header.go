@@ -42,6 +42,21 @@ const hidden = "[redacted]"
 // characters, and without any of the secrets. They are masked before the
 // text is cut, so that no half of one is left over.
 func Words(s string, limit int, secrets ...string) string {
+	s = mask(s, secrets)
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsPrint(r)
+	}), " ")
+	// What was put in order may have become one. Masking bytes may break a
+	// character in two.
+	s = strings.ToValidUTF8(mask(s, secrets), "\uFFFD")
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-1]) + "…"
+}
+
+func mask(s string, secrets []string) string {
 	// Longest first: one secret may begin with another.
 	secrets = slices.SortedFunc(slices.Values(secrets), func(a, b string) int { return len(b) - len(a) })
 	for _, secret := range secrets {
@@ -52,12 +67,5 @@ func Words(s string, limit int, secrets ...string) string {
 		quoted := strconv.Quote(secret)
 		s = strings.ReplaceAll(s, quoted[1:len(quoted)-1], hidden)
 	}
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsPrint(r)
-	}), " ")
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit-1]) + "…"
+	return s
 }
