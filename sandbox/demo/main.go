@@ -31,14 +31,16 @@ func main() {
 	err := run(ctx, newScreen(os.Stdout), stay)
 	switch {
 	case err == nil:
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(os.Stderr, "demo: interrupted before it was over")
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(130)
 	default:
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
+
+var errInterrupted = errors.New("interrupted before everything was shown")
 
 // run starts everything, shows it, and stops everything, however far it came.
 func run(ctx context.Context, s *screen, stay bool) error {
@@ -49,6 +51,9 @@ func run(ctx context.Context, s *screen, stay bool) error {
 		err = b.lead(ctx, s, stay)
 	}
 	end()
+	if err != nil && ctx.Err() != nil {
+		err = errInterrupted // whatever failed, failed of that
+	}
 	fmt.Fprintln(s.out)
 	end = s.run()
 	stopped := s.step("stopping everything")

@@ -28,8 +28,8 @@ func (s *screen) columns(head []string, rows [][]cell) []string {
 	for n, row := range rows {
 		var b strings.Builder
 		for i, c := range row {
-			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text))
-			b.WriteString("  " + s.paint(c.colour, c.text) + padding)
+			b.WriteString("  " + s.paint(c.colour, c.text))
+			b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)))
 		}
 		lines[n] = strings.TrimRight(b.String(), " ")
 	}
