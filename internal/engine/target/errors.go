@@ -3,12 +3,14 @@ package target
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"time"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 )
@@ -33,9 +35,11 @@ func wrap(dest *delivery.Destination, err error) error {
 	case apierrors.IsConflict(err):
 		e.Kind = delivery.Conflict
 		e.Message = fmt.Sprintf("Secret %s was changed by somebody else meanwhile", dest.Name)
-	case apierrors.HasStatusCause(err, "NamespaceTerminating"):
-		e.Kind = delivery.Invalid
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		e.Message = fmt.Sprintf("namespace %s is being deleted", dest.Namespace)
+	case apierrors.IsNotFound(err) && ofSecret(err):
+		e.Kind = delivery.Conflict
+		e.Message = fmt.Sprintf("Secret %s was deleted by somebody else meanwhile", dest.Name)
 	case apierrors.IsNotFound(err):
 		e.Message = fmt.Sprintf("namespace %s does not exist", dest.Namespace)
 	case errors.As(err, &status):
@@ -46,21 +50,55 @@ func wrap(dest *delivery.Destination, err error) error {
 	return e
 }
 
+// ofSecret reports that the API server speaks of a Secret itself, and not of
+// its namespace.
+func ofSecret(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == "secrets"
+}
+
 // refusal is a status without the values that it quotes.
 func refusal(s metav1.Status) string {
+	if by := admission.FindString(s.Message); by != "" {
+		// Its own words, and its causes, may quote the object.
+		return by
+	}
 	if s.Reason == metav1.StatusReasonForbidden || s.Reason == metav1.StatusReasonUnknown {
 		return forbidden(s.Message)
 	}
 	var parts []string
 	if s.Details != nil {
 		for _, c := range s.Details.Causes {
-			parts = append(parts, strings.TrimSpace(c.Field+": "+unquoted(c.Message)))
+			if text := cause(c); text != "" {
+				parts = append(parts, text)
+			}
 		}
 	}
 	if len(parts) == 0 {
 		return string(s.Reason)
 	}
 	return strings.Join(parts, "; ")
+}
+
+// admission matches how the API server names a webhook or a policy that
+// refused a request, before the words of either.
+var admission = regexp.MustCompile(
+	`^[^'"]*("[^"]*" is forbidden: )?(admission webhook "[^"]*"|ValidatingAdmissionPolicy '[^']*' with binding '[^']*') denied (the )?request`)
+
+// plainCauses are what validation itself finds wrong: their messages are
+// `what: value: why`, with the value quoted.
+var plainCauses = map[metav1.CauseType]bool{
+	metav1.CauseTypeFieldValueInvalid: true, metav1.CauseTypeFieldValueNotSupported: true,
+	metav1.CauseTypeFieldValueRequired: true, metav1.CauseTypeFieldValueDuplicate: true,
+	metav1.CauseTypeTooLong: true, metav1.CauseTypeTooMany: true, metav1.CauseTypeForbidden: true,
+}
+
+// cause is a field and what is wrong with it, without its value.
+func cause(c metav1.StatusCause) string {
+	if !plainCauses[c.Type] {
+		return ""
+	}
+	return strings.TrimSpace(c.Field + ": " + unquoted(c.Message))
 }
 
 // unquoted drops the value from `Invalid value: "...": why`.
@@ -75,16 +113,13 @@ func unquoted(message string) string {
 	return what
 }
 
-// forbidden keeps the words of RBAC and quotas, and of an admission webhook
-// its name alone: what it says may quote the object.
+// known are the words of RBAC and of quotas, which name rights and counts.
+var known = regexp.MustCompile(`(exceeded quota: .*|failed quota: .*|cannot [a-z]+ resource "secrets" .*)$`)
+
+// forbidden keeps words that hold no value.
 func forbidden(message string) string {
-	if i := strings.Index(message, " denied the request"); i >= 0 {
-		return message[:i+len(" denied the request")]
-	}
-	for _, known := range []string{"exceeded quota:", "failed quota:", "cannot "} {
-		if i := strings.Index(message, known); i >= 0 {
-			return message[i:]
-		}
+	if words := known.FindString(message); words != "" {
+		return words
 	}
 	return "forbidden"
 }

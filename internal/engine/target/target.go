@@ -102,7 +102,7 @@ func checkSize(dest *delivery.Destination, d secret.Data) error {
 	if size <= corev1.MaxSecretSize {
 		return nil
 	}
-	return &delivery.Error{Kind: delivery.Invalid, Message: fmt.Sprintf(
+	return &delivery.Error{Kind: delivery.WriteFailed, Message: fmt.Sprintf(
 		"the data for Secret %s takes %d bytes, and a Secret holds at most %d: deliver fewer keys, or split it over several objects",
 		dest.Name, size, corev1.MaxSecretSize)}
 }
