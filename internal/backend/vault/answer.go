@@ -34,12 +34,12 @@ type answer struct {
 	loggedOut  bool
 }
 
-func newAnswer(c call, raw wire.Answer, now time.Time, secrets []string) answer {
+func newAnswer(c call, raw wire.Answer, now time.Time, secrets func() []string) answer {
 	a := answer{call: c, status: raw.Status, body: raw.Body, retryAfter: wire.RetryAfter(raw.Header, now)}
 	if !a.ok() {
 		var words []string
 		words, a.misrouted, a.vaults = parseErrors(raw.Body)
-		a.words = wire.Words(strings.Join(words, "; "), maxWords, secrets...)
+		a.words = wire.Words(strings.Join(words, "; "), maxWords, secrets()...)
 	}
 	return a
 }

@@ -23,7 +23,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(404, `{"request_id":"x","warnings":["Invalid path for a versioned K/V secrets engine."]}`)
 	f.Add(200, `{"auth":{"client_token":"x","lease_duration":-1}}`)
 	f.Fuzz(func(t *testing.T, status int, body string) {
-		a := newAnswer(call{does: "read"}, wire.Answer{Status: status, Body: []byte(body)}, time.Unix(0, 0), []string{"own-token"})
+		a := newAnswer(call{does: "read"}, wire.Answer{Status: status, Body: []byte(body)}, time.Unix(0, 0), func() []string { return []string{"own-token"} })
 		for _, read := range []func() (backend.Document, error){a.version1, a.version2} {
 			doc, err := read()
 			if err == nil {

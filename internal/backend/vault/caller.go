@@ -44,7 +44,7 @@ func (k *caller) do(ctx context.Context, c call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return newAnswer(c, raw, k.now(), k.secrets()), nil
+	return newAnswer(c, raw, k.now(), k.secrets), nil
 }
 
 func (k *caller) request(ctx context.Context, c call) (*http.Request, error) {

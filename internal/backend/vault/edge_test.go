@@ -186,6 +186,46 @@ func accessorsOf(t *testing.T, e kvEngine, role string) []string {
 	return mine
 }
 
+func TestSealedVaultIsUnavailableAndThenGoesOn(t *testing.T) {
+	t.Parallel()
+	v, err := testkit.StartVault(t.Context(), testkit.VaultOptions{TLS: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = v.Stop() })
+	if err := v.Put(t.Context(), "db", map[string]any{"v": "1"}); err != nil {
+		t.Fatal(err)
+	}
+	e := kvEngine{v, "secret", 2}
+	cfg := e.config()
+	cfg.CABundle = v.CACert
+	b := open(t, cfg, e.approle(t))
+	value(t, b, "db")
+	if err := v.Seal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, read := b.Read(t.Context(), backend.Ref{Key: "db"})
+	for call, err := range map[string]error{"Read": read, "Check": b.Check(t.Context())} {
+		if err == nil || backend.KindOf(err) != backend.Unavailable || !strings.Contains(err.Error(), "sealed") {
+			t.Errorf("%s of a sealed Vault: %v", call, err)
+		}
+	}
+	if err := v.Unseal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.ResetCounts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	value(t, b, "db")
+	counts, err := v.Counts(t.Context())
+	if err != nil || counts.Reads != 1 || counts.Logins != 0 {
+		t.Errorf("one read with the session from before cost %+v, %v", counts, err)
+	}
+	if err := b.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDeniedPathIsRefused(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, 2)

@@ -105,11 +105,10 @@ func (s *session) refresh(ctx context.Context, old *token) (*token, error) {
 			old = renewed
 		}
 	}
-	tok, err := s.login(ctx)
-	if err != nil {
-		return old.postponed(now), nil
+	if tok, err := s.login(ctx); err == nil {
+		return tok, nil
 	}
-	return tok, nil
+	return old.postponed(now), nil
 }
 
 func (s *session) login(ctx context.Context) (*token, error) {
