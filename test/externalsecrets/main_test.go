@@ -1,6 +1,7 @@
 package externalsecrets_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
@@ -170,3 +172,15 @@ func within(t *testing.T, limit time.Duration, f func()) {
 }
 
 func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// withMeta gives a manifest of one object other metadata.
+func withMeta(manifest, meta string) string {
+	head, rest, _ := strings.Cut(manifest, "metadata: {")
+	_, rest, _ = strings.Cut(rest, "}\n")
+	return head + meta + "\n" + rest
+}
+
+func rawMerge(body []byte) client.Patch { return client.RawPatch(types.MergePatchType, body) }
+
+// background is for cleaning up, when the test's own context has ended.
+func (bed) background() context.Context { return context.Background() }
