@@ -96,6 +96,6 @@ type RewriteMerge struct {
 	// IgnoreMissing lets a key in Priority be absent from the result.
 	IgnoreMissing bool
 	// IgnoreConflicts lets a later value win where two have the same key;
-	// otherwise that is an error, except among those in Priority.
+	// otherwise that is an error.
 	IgnoreConflicts bool
 }

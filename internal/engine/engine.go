@@ -62,11 +62,12 @@ func (e *Engine) Run(ctx context.Context, job Job) (delivery.Outcome, target.Mem
 func (e *Engine) run(ctx context.Context, job Job) (delivery.Outcome, target.Memory, error) {
 	dest := &job.Plan.Destination
 	out := delivery.Outcome{Result: delivery.Synced, Target: dest.Bound, At: e.Now()}
-	data, err := fetch.Fetch(ctx, job.Stores, job.Plan.Sources, fetch.Options{
+	data, skipped, err := fetch.Fetch(ctx, job.Stores, job.Plan.Sources, fetch.Options{
 		SkipMissing: dest.Deletion != delivery.Retain, MaxBytes: maxFetched})
 	if err != nil {
 		return out, job.Memory, err
 	}
+	out.Skipped = skipped
 	if len(data) == 0 && dest.Deletion != delivery.DeleteKeys {
 		return e.empty(ctx, job, out)
 	}

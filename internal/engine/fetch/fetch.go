@@ -43,11 +43,12 @@ const (
 
 // Fetch reads all sources and returns their data, later ones winning where
 // keys collide. What several sources name is read once, so that all of them
-// see the same state of it.
+// see the same state of it. skipped are the fields of the sources that were
+// left out under SkipMissing.
 //
 // The error is a *delivery.Error that names the first source that failed, and
 // never holds a value. Which one that is does not depend on timing.
-func Fetch(ctx context.Context, r Reader, sources []delivery.Source, opts Options) (secret.Data, error) {
+func Fetch(ctx context.Context, r Reader, sources []delivery.Source, opts Options) (data secret.Data, skipped []string, err error) {
 	if opts.MaxBytes <= 0 {
 		opts.MaxBytes = DefaultMaxBytes
 	}
@@ -56,29 +57,31 @@ func Fetch(ctx context.Context, r Reader, sources []delivery.Source, opts Option
 	}
 	reads := plan(sources)
 	if err := reads.run(ctx, r, opts); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	data := secret.Data{}
+	data = secret.Data{}
 	size := 0
 	for i := range sources {
 		src := &sources[i]
-		got, err := take(ctx, src, reads.of(src))
+		one := reads.of(src)
+		if one.missing {
+			skipped = append(skipped, src.Field)
+			continue
+		}
+		got, err := take(ctx, src, one)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if size += got.Size(); size > opts.MaxBytes {
-			return nil, problem(src, delivery.Malformed, "there is more than %d bytes of data", opts.MaxBytes)
+			return nil, nil, problem(src, delivery.Malformed, "there is more than %d bytes of data", opts.MaxBytes)
 		}
 		maps.Copy(data, got)
 	}
-	return data, nil
+	return data, skipped, nil
 }
 
 // take makes a source's data of what was read for it.
 func take(ctx context.Context, src *delivery.Source, got *read) (secret.Data, error) {
-	if got.missing {
-		return nil, nil
-	}
 	switch src.Take {
 	case delivery.TakeValue:
 		return takeValue(src, got)

@@ -127,7 +127,7 @@ func TestFetchKeepsOtherErrors(t *testing.T) {
 	for _, sources := range [][]delivery.Source{{value("v", "a", "")}, {value("v", "a", ""), value("w", "b", "")}} {
 		r := store("a", "1", "b", "2")
 		r.before = func(ctx context.Context, _ string) error { return ctx.Err() }
-		_, err = fetch.Fetch(ctx, r, sources, fetch.Options{})
+		_, _, err = fetch.Fetch(ctx, r, sources, fetch.Options{})
 		wantError(t, err, delivery.Unavailable, "interrupted")
 		if !errors.Is(err, context.Canceled) {
 			t.Error("the context's error is lost")

@@ -56,7 +56,7 @@ func FuzzProperty(f *testing.F) {
 			}
 		}
 		r := store("k", doc+canary)
-		_, err := fetch.Fetch(t.Context(), r, []delivery.Source{value("v", "k", property)}, fetch.Options{})
+		_, _, err := fetch.Fetch(t.Context(), r, []delivery.Source{value("v", "k", property)}, fetch.Options{})
 		harmless(t, err)
 	})
 }
@@ -77,7 +77,7 @@ func FuzzKeyConversion(f *testing.F) {
 		if unicode {
 			src.Convert = delivery.ConvertUnicode
 		}
-		data, err := fetch.Fetch(t.Context(), r, []delivery.Source{src}, fetch.Options{})
+		data, _, err := fetch.Fetch(t.Context(), r, []delivery.Source{src}, fetch.Options{})
 		harmless(t, err)
 		for key := range data {
 			if faults := validation.IsConfigMapKey(key); len(faults) > 0 {
@@ -105,7 +105,7 @@ func FuzzRewrite(f *testing.F) {
 			{merge(delivery.RewriteMerge{Into: into, IgnoreConflicts: true})},
 			{regex("^other$", ""), merge(delivery.RewriteMerge{Extract: true, Priority: []string{key}})},
 		} {
-			data, err := fetch.Fetch(t.Context(), r, []delivery.Source{extract("k", "", rewrites...)}, fetch.Options{})
+			data, _, err := fetch.Fetch(t.Context(), r, []delivery.Source{extract("k", "", rewrites...)}, fetch.Options{})
 			harmless(t, err)
 			for got := range data {
 				if faults := validation.IsConfigMapKey(got); len(faults) > 0 {

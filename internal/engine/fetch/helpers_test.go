@@ -117,7 +117,7 @@ func transform(text string) delivery.Rewrite {
 
 func run(t *testing.T, r fetch.Reader, opts fetch.Options, sources ...delivery.Source) (map[string]string, error) {
 	t.Helper()
-	data, err := fetch.Fetch(t.Context(), r, sources, opts)
+	data, _, err := fetch.Fetch(t.Context(), r, sources, opts)
 	if err != nil && data != nil {
 		t.Error("data beside an error")
 	}
