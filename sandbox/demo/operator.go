@@ -33,7 +33,7 @@ func startOperator(ctx context.Context, binary, logPath string, env []string) (*
 	var err error
 	for range tries {
 		var o *operator
-		if o, err = launch(binary, logPath, env); err != nil {
+		if o, err = launch(ctx, binary, logPath, env); err != nil {
 			return nil, err
 		}
 		if err = o.untilReady(ctx); err == nil {
@@ -47,8 +47,8 @@ func startOperator(ctx context.Context, binary, logPath string, env []string) (*
 	return nil, err
 }
 
-func launch(binary, logPath string, env []string) (*operator, error) {
-	metrics, probe, err := freeAddresses()
+func launch(ctx context.Context, binary, logPath string, env []string) (*operator, error) {
+	metrics, probe, err := freeAddresses(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,8 @@ func launch(binary, logPath string, env []string) (*operator, error) {
 		return nil, err
 	}
 	o := &operator{logPath: logPath, metrics: metrics, done: make(chan struct{})}
-	o.cmd = exec.Command(binary, "operator", "--log-format", "text",
+	// Not the end of ctx but stop ends it.
+	o.cmd = exec.CommandContext(context.WithoutCancel(ctx), binary, "operator", "--log-format", "text",
 		"--metrics-bind-address", metrics, "--health-probe-bind-address", probe)
 	o.cmd.Env, o.cmd.Stdout, o.cmd.Stderr, o.cmd.SysProcAttr = env, log, log, bound()
 	started := make(chan error)
@@ -81,10 +82,11 @@ func launch(binary, logPath string, env []string) (*operator, error) {
 }
 
 // freeAddresses returns two addresses of loopback on which nothing listens.
-func freeAddresses() (one, two string, err error) {
+func freeAddresses(ctx context.Context) (one, two string, err error) {
+	var config net.ListenConfig
 	var listeners [2]net.Listener
 	for i := range listeners {
-		if listeners[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		if listeners[i], err = config.Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
 			return "", "", fmt.Errorf("find a free port: %w", err)
 		}
 		defer func() { _ = listeners[i].Close() }()
