@@ -121,6 +121,7 @@ func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, d d
 	r.uses = configMaps(c, cache, r.wakeByTemplate)
 	sources := []source.Source{
 		source.Kind(cache, kind.New(), onManifest(r.wakeSelf)),
+		source.Kind(cache, kind.New(), onLeave(r.wakeHeirs)),
 		source.Kind(cache, client.Object(PartialSecret()), onContent(r.wakeBySecret)),
 	}
 	for _, s := range kinds {

@@ -103,6 +103,22 @@ func (r *deliveryReconciler) wakeSelf(_ context.Context, obj client.Object, q qu
 	q.Add(request{NamespacedName: name})
 }
 
+// wakeHeirs wakes the others that want the target of an object which may have
+// left it.
+func (r *deliveryReconciler) wakeHeirs(ctx context.Context, obj client.Object, q queue) {
+	plan, _ := r.dialect.Translate(obj)
+	if plan.Destination.Name == "" {
+		return
+	}
+	at := r.Now()
+	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, targetKey(plan.Destination.Namespace, plan.Destination.Name)) {
+		if name != client.ObjectKeyFromObject(obj) {
+			r.wakes.ask(name, at, true)
+			q.Add(request{NamespacedName: name})
+		}
+	}
+}
+
 // wakeBySecret wakes those whose target or template the Secret is.
 func (r *deliveryReconciler) wakeBySecret(ctx context.Context, obj client.Object, q queue) {
 	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, targetKey(obj.GetNamespace(), obj.GetName())) {
@@ -166,6 +182,19 @@ func onManifest(wake wakeFunc) handler.TypedEventHandler[client.Object, request]
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q queue) { wake(ctx, e.Object, q) },
+	}
+}
+
+// onLeave passes on the objects that are gone or may have turned to another
+// target, as they were before.
+func onLeave(left wakeFunc) handler.TypedEventHandler[client.Object, request] {
+	return handler.TypedFuncs[client.Object, request]{
+		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
+			if e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() {
+				left(ctx, e.ObjectOld, q)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q queue) { left(ctx, e.Object, q) },
 	}
 }
 
