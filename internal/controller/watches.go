@@ -138,11 +138,13 @@ func (r *deliveryReconciler) wakeByTemplate(ctx context.Context, obj client.Obje
 	}
 }
 
-func (r *deliveryReconciler) wakeByStore(ctx context.Context, ref delivery.StoreRef, q queue) {
+// wakeByStore wakes the objects that name the store. Where it only became
+// ready again, those that missed nothing read nothing.
+func (r *deliveryReconciler) wakeByStore(ctx context.Context, ref delivery.StoreRef, changed bool, q queue) {
 	// One moment for all, so that what they share is read once.
 	at := r.Now()
 	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, storeKey(ref)) {
-		r.wakes.ask(name, at, true)
+		r.wakes.ask(name, at, changed)
 		addLater(q, name)
 	}
 }
@@ -228,14 +230,14 @@ func onLabels(wake wakeFunc) handler.TypedEventHandler[client.Object, request] {
 }
 
 // onStore passes on that a store appeared, changed, or changed its state.
-func onStore(d dialect.Stores, wake func(context.Context, delivery.StoreRef, queue)) handler.TypedEventHandler[client.Object, request] {
+func onStore(d dialect.Stores, wake func(ctx context.Context, ref delivery.StoreRef, changed bool, q queue)) handler.TypedEventHandler[client.Object, request] {
 	ref := func(obj client.Object) delivery.StoreRef {
 		return delivery.StoreRef{Kind: d.Kind().GVK.Kind, Namespace: obj.GetNamespace(), Name: obj.GetName()}
 	}
 	return handler.TypedFuncs[client.Object, request]{
 		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) {
 			if !e.IsInInitialList {
-				wake(ctx, ref(e.Object), q)
+				wake(ctx, ref(e.Object), true, q)
 			}
 		},
 		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
@@ -243,11 +245,11 @@ func onStore(d dialect.Stores, wake func(context.Context, delivery.StoreRef, que
 			changed := e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration()
 			became := before.Ready != after.Ready || before.Known != after.Known
 			if changed && after.Known || became {
-				wake(ctx, ref(e.ObjectNew), q)
+				wake(ctx, ref(e.ObjectNew), changed, q)
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q queue) {
-			wake(ctx, ref(e.Object), q)
+			wake(ctx, ref(e.Object), true, q)
 		},
 	}
 }
