@@ -184,3 +184,7 @@ func rawMerge(body []byte) client.Patch { return client.RawPatch(types.MergePatc
 
 // background is for cleaning up, when the test's own context has ended.
 func (bed) background() context.Context { return context.Background() }
+
+// atOnce is how soon events are followed: within a second, and another one
+// for a machine that is busy with other tests.
+const atOnce = 2 * time.Second

@@ -123,7 +123,7 @@ func TestTwoObjectsMergeDifferentKeys(t *testing.T) {
 }
 
 // writes watches a Secret from how it is, and returns the functions that wait
-// up to a second for n writes, and that count all writes so far.
+// a moment for n writes, and that count all writes so far.
 func (b bed) writes(s *corev1.Secret) (count func() int, until func(n int)) {
 	b.T.Helper()
 	clients, err := kubernetes.NewForConfig(b.Plane.Config())
@@ -155,9 +155,9 @@ func (b bed) writes(s *corev1.Secret) (count func() int, until func(n int)) {
 	}
 	until = func(want int) {
 		b.T.Helper()
-		for limit := time.After(time.Second); n < want; {
+		for limit := time.After(atOnce); n < want; {
 			if !next(limit) {
-				b.T.Fatalf("%d writes of Secret %s within a second, want %d", n, s.Name, want)
+				b.T.Fatalf("%d writes of Secret %s at once, want %d", n, s.Name, want)
 			}
 		}
 	}

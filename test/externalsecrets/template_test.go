@@ -3,7 +3,6 @@ package externalsecrets_test
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -172,7 +171,7 @@ func TestAChangedTemplateWakesItsObjects(t *testing.T) {
 	b.Apply(es("late", tmpl("templateFrom: [{configMap: {name: texts, items: [{key: one}]}}]")))
 	b.Failed("late", `ConfigMap "texts"`)
 	b.Apply(templates + es("secret", tmpl("templateFrom: [{secret: {name: texts, items: [{key: one}]}}]")))
-	within(t, time.Second, func() { b.holds("late", "one", "config of ann") })
+	within(t, atOnce, func() { b.holds("late", "one", "config of ann") })
 	b.holds("secret", "one", "secret of ann")
 	b.Synced("late")
 	b.Synced("secret")
@@ -181,9 +180,9 @@ func TestAChangedTemplateWakesItsObjects(t *testing.T) {
 	secret := plain("texts")
 	secret.Namespace = b.NS
 	b.change(cm, func() { cm.Data = map[string]string{"one": "new {{ .user }}"} })
-	within(t, time.Second, func() { b.holds("late", "one", "new ann") })
+	within(t, atOnce, func() { b.holds("late", "one", "new ann") })
 	b.change(secret, func() { secret.Data["one"] = []byte("newer {{ .user }}") })
-	within(t, time.Second, func() { b.holds("secret", "one", "newer ann") })
+	within(t, atOnce, func() { b.holds("secret", "one", "newer ann") })
 
 	// One that breaks leaves the last good Secret.
 	good := b.Secret("late")
