@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/tacit-secrets/tacit/internal/backend"
@@ -25,10 +26,13 @@ func (s *session) look(ctx context.Context, value string) (answer, error) {
 // denied at once cost one.
 type checks struct {
 	// turn holds the right to look; a channel, so that waiting can end.
-	turn    chan struct{}
-	value   string
-	started time.Time
-	bad     bool
+	turn chan struct{}
+	// begun counts the looks; the newest was that at value, and ended bad
+	// or not.
+	begun  atomic.Int64
+	newest int64
+	value  string
+	bad    bool
 	// blind is a token that was denied right after its log-in, its lookup
 	// too: then lookups say nothing, since a policy forbids them.
 	blind string
@@ -40,25 +44,25 @@ const blindFor = time.Minute
 // forgotten reports, after a call with tok was denied, whether Vault has
 // forgotten the token; otherwise it denied just that call.
 func (s *session) forgotten(ctx context.Context, tok *token) bool {
-	arrived := s.caller.now()
 	c := &s.checks
+	arrived := c.begun.Load()
 	select {
 	case c.turn <- struct{}{}:
 	case <-ctx.Done():
 		return false
 	}
 	defer func() { <-c.turn }()
-	now := s.caller.now()
-	if c.blind == tok.value && now.Before(tok.since.Add(blindFor)) {
+	if c.blind == tok.value && s.caller.now().Before(tok.since.Add(blindFor)) {
 		return false
 	}
 	// A look that began after the denial is as good as one of our own, and
 	// a forgotten token does not come back.
-	if c.value == tok.value && (c.bad || c.started.After(arrived)) {
+	if c.value == tok.value && (c.bad || c.newest > arrived) {
 		return c.bad
 	}
+	c.newest = c.begun.Add(1)
 	_, err := s.look(ctx, tok.value)
-	c.value, c.started = tok.value, now
+	c.value = tok.value
 	c.bad = err != nil && backend.KindOf(err) == backend.Refused
 	return c.bad
 }

@@ -69,7 +69,8 @@ func (s *session) token(ctx context.Context) (tok *token, fresh bool, err error)
 	s.mu.Unlock()
 	select {
 	case <-f.done:
-		return f.tok, true, f.err
+		// A token whose refresh failed has proven nothing.
+		return f.tok, f.err == nil && f.tok.retry.IsZero(), f.err
 	case <-ctx.Done():
 		return nil, false, &backend.Error{
 			Kind: backend.Unavailable, Message: "gave up waiting for the log-in to Vault", Err: ctx.Err(),

@@ -123,6 +123,23 @@ func TestTokenStaysInUseWhenNothingElseWorks(t *testing.T) {
 	wantCounts(t, s, map[string]int{login: 4})
 }
 
+func TestCheckProvesATokenWhoseRefreshFailed(t *testing.T) {
+	t.Parallel()
+	s := newStub(t)
+	b := s.open(t, "")
+	mustRead(t, b)
+	s.set(func(s *stub) { s.noRenew, s.noLogin = true, 503 })
+	s.pass(40 * time.Minute)
+	if err := b.Check(t.Context()); err != nil {
+		t.Errorf("the token is still good: %v", err)
+	}
+	wantCounts(t, s, map[string]int{login: 2, lookup: 1})
+	s.revokeAll()
+	if err := b.Check(t.Context()); backend.KindOf(err) != backend.Unavailable || err == nil {
+		t.Errorf("the token is gone and log-ins do not work: %v", err)
+	}
+}
+
 func TestIdleTokenThatEndedIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := newStub(t)
