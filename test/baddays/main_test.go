@@ -66,8 +66,14 @@ func untouched(b *operatortest.Bed, before *corev1.Secret) {
 	}
 }
 
-// call is one request to the API server.
-type call struct{ Method, Path, Query string }
+// call is one request to the API server, and the status that came back; 0 if
+// none has.
+type call struct {
+	Method, Path, Query string
+	Status              int
+}
+
+func (c call) succeeded() bool { return c.Status/100 == 2 }
 
 func (c call) writes() bool { return c.Method != http.MethodGet }
 
@@ -82,7 +88,7 @@ func (c call) watches() bool { return strings.Contains(c.Query, "watch=true") }
 // down and can break some.
 type tap struct {
 	mu    sync.Mutex
-	calls []call
+	calls []*call
 	// before and after may fail a request, which then did not reach the API
 	// server, or did and its answer was lost.
 	before, after func(*http.Request) error
@@ -104,7 +110,8 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 
 func (p *tap) pass(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 	p.mu.Lock()
-	p.calls = append(p.calls, call{r.Method, r.URL.Path, r.URL.RawQuery})
+	made := &call{r.Method, r.URL.Path, r.URL.RawQuery, 0}
+	p.calls = append(p.calls, made)
 	before, after := p.before, p.after
 	p.mu.Unlock()
 	if before != nil {
@@ -113,6 +120,11 @@ func (p *tap) pass(next http.RoundTripper, r *http.Request) (*http.Response, err
 		}
 	}
 	resp, err := next.RoundTrip(r)
+	if err == nil {
+		p.mu.Lock()
+		made.Status = resp.StatusCode
+		p.mu.Unlock()
+	}
 	if after != nil && err == nil {
 		if lost := after(r); lost != nil {
 			_ = resp.Body.Close()
@@ -135,8 +147,8 @@ func (p *tap) which(match func(call) bool) []call {
 	defer p.mu.Unlock()
 	var out []call
 	for _, c := range p.calls {
-		if match(c) {
-			out = append(out, c)
+		if match(*c) {
+			out = append(out, *c)
 		}
 	}
 	return out
@@ -152,10 +164,17 @@ func (p *tap) reset() {
 	p.calls = nil
 }
 
-// throughTap has an operator talk through the tap.
+// ours leaves the stores of a manifest to the operators of a class that is
+// called as the namespace, so that the operator which most tests share does
+// not serve them.
+func ours(manifest string) string {
+	return strings.ReplaceAll(manifest, "spec:\n  provider:", "spec:\n  controller: $NS\n  provider:")
+}
+
+// throughTap has an operator of the namespace's class talk through the tap.
 func throughTap(b *operatortest.Bed, p *tap) func(*operator.Options) {
 	return func(o *operator.Options) {
-		o.Namespaces = []string{b.NS}
+		o.Namespaces, o.Class = []string{b.NS}, b.NS
 		o.Config = p.config(o.Config)
 	}
 }

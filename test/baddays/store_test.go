@@ -83,14 +83,14 @@ func TestTheLastGoodSecretSurvivesTheStore(t *testing.T) {
 func TestASlowStoreHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	b, _, _ := operatortest.WithOwn(t, func(o *operator.Options) {
-		o.Limits.Timeout = time.Second
+		o.Limits.Timeout, o.Class = time.Second, o.Namespaces[0]
 		o.Workers = 2
 	})
 	proxy := testkit.NewProxy(t, b.VaultAddr, nil)
 	b.Put("db", map[string]any{"password": "one"})
 	direct := b.VaultAddr
 	b.VaultAddr = proxy.URL
-	b.Apply(operatortest.VaultStore + app("Delete"))
+	b.Apply(ours(operatortest.VaultStore + app("Delete")))
 	before := b.Holds("app", map[string]string{"password": "one"})
 	b.Synced("app")
 
@@ -100,7 +100,7 @@ func TestASlowStoreHoldsNobodyUp(t *testing.T) {
 	untouched(b, before)
 
 	b.VaultAddr = direct
-	b.Apply(fmt.Sprintf(fakeStore, "other", "x") + fmt.Sprintf(fromFake, "other", "other"))
+	b.Apply(ours(fmt.Sprintf(fakeStore, "other", "x") + fmt.Sprintf(fromFake, "other", "other")))
 	b.Holds("other", map[string]string{"k": "x"})
 
 	proxy.Set(testkit.None)
@@ -113,7 +113,8 @@ const fakeStore = `
 apiVersion: external-secrets.io/v1
 kind: SecretStore
 metadata: {name: %[1]q}
-spec: {provider: {fake: {data: [{key: k, value: %[2]q}]}}}
+spec:
+  provider: {fake: {data: [{key: k, value: %[2]q}]}}
 `
 
 // fromFake is an ExternalSecret %[1]s that takes k of the store %[2]s.
@@ -334,12 +335,12 @@ func touch(b *operatortest.Bed, name string) {
 // its senses.
 func TestRefusedCredentialsAreTriedAgainAfterAWhile(t *testing.T) {
 	t.Parallel()
-	b, _, _ := operatortest.WithOwn(t, func(o *operator.Options) { o.Limits.Lockout = time.Second })
+	b, _, _ := operatortest.WithOwn(t, func(o *operator.Options) { o.Limits.Lockout, o.Class = time.Second, o.Namespaces[0] })
 	proxy := testkit.NewProxy(t, b.VaultAddr, nil)
 	b.VaultAddr = proxy.URL
 	proxy.Set(testkit.Status(403, asJSON, `{"errors":["permission denied"]}`))
 	b.Put("db", map[string]any{"password": "one"})
-	b.Apply(operatortest.VaultStore + app("Retain"))
+	b.Apply(ours(operatortest.VaultStore + app("Retain")))
 	b.Failed("app", "permission denied")
 	proxy.Set(testkit.None)
 	b.Holds("app", map[string]string{"password": "one"})

@@ -239,7 +239,7 @@ func TestANamespaceThatIsBeingDeletedIsLeftInPeace(t *testing.T) {
 	tapped := &tap{}
 	b := operatortest.WithoutOperator(t)
 	out, _ := b.Operate(throughTap(b, tapped))
-	b.Apply(intoTaken("Owner"))
+	b.Apply(ours(intoTaken("Owner")))
 	b.Holds("taken", map[string]string{"k": "one"})
 	b.Synced("app")
 	// Something keeps the namespace, and the object in it, for a while.

@@ -93,10 +93,16 @@ var plainCauses = map[metav1.CauseType]bool{
 	metav1.CauseTypeTooLong: true, metav1.CauseTypeTooMany: true, metav1.CauseTypeForbidden: true,
 }
 
-// cause is a field and what is wrong with it, without its value.
+// cause is a field and what is wrong with it, without its value. What is wrong
+// with a key's value is left out: the API server names the very character that
+// it tripped over.
 func cause(c metav1.StatusCause) string {
 	if !plainCauses[c.Type] {
 		return ""
+	}
+	if strings.HasPrefix(c.Field, "data[") {
+		what, _, _ := strings.Cut(c.Message, ": ")
+		return c.Field + ": " + what
 	}
 	return strings.TrimSpace(c.Field + ": " + unquoted(c.Message))
 }
