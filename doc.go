@@ -77,6 +77,7 @@
 // # Trying it
 //
 // internal/testkit starts a real control plane and a real Vault, whose modules
-// are below sandbox. sandbox/demo shows the road on them (`make demo`), and
-// bench measures it (`make bench`).
+// are below sandbox. test holds the tests that run operators on them, end to
+// end; sandbox/demo shows the road (`make demo`) with the manifests in
+// examples, and bench measures it (`make bench`).
 package tacit

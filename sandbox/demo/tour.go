@@ -51,15 +51,25 @@ func newTour(ctx context.Context, b *sandbox, s *screen) (*tour, error) {
 		t.fields[property] = "example-" + property
 		t.shown = property
 	}
+	// For those who follow the invitation.
+	if _, err := b.kubectl(ctx, "", "config", "set-context", "--current", "--namespace="+t.example.namespace()); err != nil {
+		return nil, err
+	}
 	t.view, err = watch(ctx, b.plane.Config(), t.example.namespace(), t.tell)
 	return t, err
 }
 
 // tell notes a Secret as the watch saw it.
 func (t *tour) tell(secret *corev1.Secret) {
-	if secret.Name == t.example.target() {
-		t.say("  %s  %s", time.Now().Format("15:04:05.000"), t.paint(bold, "Secret/"+secret.Name+": "+content(secret)))
+	if secret.Name != t.example.target() {
+		return
 	}
+	line := "  " + time.Now().Format("15:04:05.000") + "  " + t.paint(bold, "Secret/"+secret.Name+" holds "+content(secret))
+	if t.live { // all of it stands in the table
+		width, _ := t.size()
+		line = fit(line, width)
+	}
+	t.say("%s", line)
 }
 
 func (t *tour) stops() []func(context.Context) error {
@@ -93,8 +103,14 @@ func (t *tour) apply(ctx context.Context) error {
 func (t *tour) table(ctx context.Context) func() []string {
 	var lines []string
 	return func() []string {
-		if rows, err := t.view.road(ctx, time.Now()); err == nil {
-			lines = t.columns(roadHead, rows)
+		rows, err := t.view.road(ctx, time.Now())
+		if err != nil {
+			return lines
+		}
+		lines = t.columns(roadHead, rows)
+		var secret corev1.Secret
+		if t.view.Get(ctx, t.target(), &secret) == nil {
+			lines = append(lines, "", "  "+content(&secret))
 		}
 		return lines
 	}
@@ -189,22 +205,25 @@ func (t *tour) json() string {
 // invite says what can be tried from another terminal.
 func (t *tour) invite() {
 	t.fields[t.shown] = "yours"
-	ns, name, secret := t.example.namespace(), t.example.secret.Name, t.example.target()
+	name, secret := t.example.secret.Name, t.example.target()
 	t.say(`
 %s
 
   export KUBECONFIG=%s PATH=%s:$PATH
-  kubectl get --namespace %s secretstore,externalsecret,secret
-  kubectl patch secret %s --namespace %s --type merge -p '{"data":null}'   # it is repaired at once
-  curl -s -H 'X-Vault-Token: %s' -d '{"data":%s}' %s/v1/secret/data/%s
-  kubectl annotate externalsecret %s --namespace %s --overwrite force-sync=$(date +%%s)   # reads Vault now
+  export VAULT_ADDR=%s VAULT_TOKEN=%s
+
+  kubectl get secretstore,externalsecret,secret
+  curl -sH "X-Vault-Token: $VAULT_TOKEN" -d '{"data":%s}' $VAULT_ADDR/v1/secret/data/%s
+  kubectl annotate externalsecret %s --overwrite force-sync=$(date +%%s)   # read Vault now
+  kubectl patch secret %s -p '{"stringData":{"%s":"mine"}}'   # is repaired
+  kubectl delete secret %s   # is made anew
+  kubectl describe externalsecret %s
   curl -s http://%s/metrics | grep ^tacit_
   tail -f %s
 
 Ctrl-C ends it and leaves nothing behind.`,
 		t.paint(bold, "Try it from another terminal:"),
-		t.plane.Kubeconfig(), filepath.Dir(t.plane.KubectlPath()), ns,
-		secret, ns,
-		t.vault.RootToken, t.json(), t.vault.Addr, t.key,
-		name, ns, t.operator.metrics, t.operator.logPath)
+		t.plane.Kubeconfig(), filepath.Dir(t.plane.KubectlPath()),
+		t.vault.Addr, t.vault.RootToken, t.json(), t.key,
+		name, secret, t.shown, secret, name, t.operator.metrics, t.operator.logPath)
 }
