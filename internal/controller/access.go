@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -106,10 +105,16 @@ func (a *access) admit(ctx context.Context, store *delivery.Store, namespace str
 	var nsLabels labels.Set
 	if slices.ContainsFunc(store.Allow, func(r delivery.NamespaceRule) bool { return r.HasSelector }) && a.clusterScoped {
 		ns := partial("Namespace")
-		if err := a.reader.Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {
-			return client.IgnoreNotFound(err)
+		// A namespace that the watch has not brought yet matches no
+		// selector; it wakes its objects when it comes.
+		if err := a.reader.Get(ctx, types.NamespacedName{Name: namespace}, ns); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("read namespace %s: %w", namespace, err)
+		} else if err == nil {
+			nsLabels = labels.Set(ns.Labels)
+			if nsLabels == nil {
+				nsLabels = labels.Set{}
+			}
 		}
-		nsLabels = ns.Labels
 	}
 	for _, rule := range store.Allow {
 		if admits(rule, namespace, nsLabels) {
@@ -152,17 +157,4 @@ func (r *reader) Read(ctx context.Context, store delivery.StoreRef, ref backend.
 // Find implements fetch.Reader.
 func (r *reader) Find(ctx context.Context, store delivery.StoreRef, q backend.Query) ([]backend.Ref, error) {
 	return r.broker.Find(ctx, r.stores[store], r.namespace, q, r.asked)
-}
-
-// seen reads a Secret's metadata from the cache; nil if it is not there.
-func seen(ctx context.Context, c client.Reader, namespace, name string) (*metav1.PartialObjectMetadata, error) {
-	obj := PartialSecret()
-	err := c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, obj)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, err
-	}
-	if err != nil {
-		return nil, nil
-	}
-	return obj, nil
 }

@@ -34,6 +34,7 @@ type Shared struct {
 	Cluster cluster.Cluster
 	Engine  *engine.Engine
 	Broker  *broker.Broker
+	Secrets *Secrets
 	Events  record.EventRecorder
 	Metrics *Metrics
 	// Class is the store class that this operator serves beside the empty

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -63,8 +64,7 @@ func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 		err = r.uses(usesConfigMap(&plan))
 	}
 	if err == nil {
-		var idle time.Duration
-		if idle, err = r.idle(ctx, &plan, &mem, woken, now); err == nil && idle != run {
+		if idle := r.idle(&plan, &mem, woken, now); idle != run {
 			r.memories.keep(req.NamespacedName, mem)
 			return reconcile.Result{RequeueAfter: idle, Priority: &byTimer}, nil
 		}
@@ -100,49 +100,45 @@ func (r *deliveryReconciler) woken(name types.NamespacedName, mem *memory, now t
 const run time.Duration = -1
 
 // idle returns how long the object can be left alone, or run.
-func (r *deliveryReconciler) idle(ctx context.Context, plan *delivery.Delivery, mem *memory, woken wake, now time.Time) (time.Duration, error) {
+func (r *deliveryReconciler) idle(plan *delivery.Delivery, mem *memory, woken wake, now time.Time) time.Duration {
 	s := &plan.Schedule
 	last, current := s.LastRun, s.Current
 	if mem.at.After(last) {
 		last, current = mem.at, mem.done == s.Fingerprint
 	}
 	if woken.force || mem.failures > 0 || s.Failing && mem.at.IsZero() || due(plan, current, last, now) {
-		return run, nil
+		return run
 	}
-	intact, err := r.intact(ctx, plan, mem)
-	if err != nil || !intact {
-		return run, err
+	if !r.intact(plan, mem) {
+		return run
 	}
 	if mem.result == "" {
 		mem.result = delivery.Synced
 	}
 	if !periodic(s) {
-		return 0, nil
+		return 0
 	}
 	mem.due = nextTick(plan, last)
-	return max(mem.due.Sub(now), time.Millisecond), nil
+	return max(mem.due.Sub(now), time.Millisecond)
 }
 
 // intact reports that nobody touched the Secret since it was found right:
 // its version is the one remembered, here or in the status.
-func (r *deliveryReconciler) intact(ctx context.Context, plan *delivery.Delivery, mem *memory) (bool, error) {
+func (r *deliveryReconciler) intact(plan *delivery.Delivery, mem *memory) bool {
 	dest := &plan.Destination
 	switch {
 	case dest.Creation == delivery.None, dest.Creation == delivery.Orphan,
 		mem.result == delivery.Retained, mem.result == delivery.Deleted:
-		return true, nil
+		return true
 	}
-	got, err := seen(ctx, r.Cluster.GetCache(), dest.Namespace, dest.Name)
-	if err != nil {
-		return false, err
-	}
+	got := r.Secrets.Get(dest.Namespace, dest.Name)
 	if got == nil {
-		return mem.result == delivery.Missing, nil
+		return mem.result == delivery.Missing
 	}
 	if mem.target.Knows(got) {
-		return true, nil
+		return true
 	}
-	return mem.target.Version == "" && dest.Bound.Name == dest.Name && dest.Bound.Version == got.ResourceVersion, nil
+	return mem.target.Version == "" && dest.Bound.Name == dest.Name && dest.Bound.Version == got.ResourceVersion
 }
 
 // run runs the plan, unless err says already why it cannot.
@@ -153,9 +149,7 @@ func (r *deliveryReconciler) run(ctx context.Context, plan *delivery.Delivery, m
 		stores, err = r.access.stores(ctx, plan)
 		job.Stores = &reader{r.Broker, stores, plan.Object.Namespace, woken.asked}
 	}
-	if err == nil {
-		job.Seen, err = seen(ctx, r.Cluster.GetCache(), plan.Destination.Namespace, plan.Destination.Name)
-	}
+	job.Seen = r.Secrets.Get(plan.Destination.Namespace, plan.Destination.Name)
 	switch {
 	case errors.Is(err, errOtherClass):
 		return delivery.Outcome{Result: delivery.Untouched}
@@ -194,6 +188,9 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 			mem.due = nextTick(plan, out.At)
 			result.RequeueAfter = max(mem.due.Sub(now), time.Millisecond)
 		}
+	}
+	if out.Err == nil {
+		out.Note = strings.Join(append(plan.Warnings, notes(out.Note)...), "; ")
 	}
 	r.memories.keep(name, mem)
 	if out.Err != nil && out.Err.Kind == delivery.Conflict {

@@ -92,7 +92,7 @@ func addStores(ctx context.Context, mgr manager.Manager, shared *Shared, d diale
 		source.Kind(cache, kind.New(), onManifest(func(_ context.Context, obj client.Object, q queue) {
 			q.Add(request{NamespacedName: client.ObjectKeyFromObject(obj)})
 		})),
-		source.Kind(cache, client.Object(PartialSecret()), onContent(wake)),
+		secretSource{shared.Secrets, wake},
 		source.Channel(suspects, &handler.EnqueueRequestForObject{}),
 	)
 }
@@ -122,7 +122,7 @@ func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, d d
 	sources := []source.Source{
 		source.Kind(cache, kind.New(), onManifest(r.wakeSelf)),
 		source.Kind(cache, kind.New(), onLeave(r.wakeHeirs)),
-		source.Kind(cache, client.Object(PartialSecret()), onContent(r.wakeBySecret)),
+		secretSource{shared.Secrets, r.wakeBySecret},
 	}
 	for _, s := range kinds {
 		sources = append(sources, source.Kind(cache, s.Kind().New(), onStore(s, r.wakeByStore)))

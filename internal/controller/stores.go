@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,6 +54,7 @@ func (r *storeReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 		err = r.uses(slices.ContainsFunc(store.Config.Credentials(), func(c delivery.Credential) bool { return c.Kind == delivery.FromConfigMap }))
 	}
 	out := r.validate(ctx, &store, err)
+	out.Note = strings.Join(append(store.Warnings, notes(out.Note)...), "; ")
 	if ctx.Err() != nil {
 		return reconcile.Result{}, ctx.Err()
 	}
@@ -60,6 +62,14 @@ func (r *storeReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 		return reconcile.Result{}, fmt.Errorf("write the status of %s: %w", store.Object, err)
 	}
 	return reconcile.Result{RequeueAfter: r.again(req.NamespacedName, &store, &out)}, nil
+}
+
+// notes is a list of one, or of none.
+func notes(note string) []string {
+	if note == "" {
+		return nil
+	}
+	return []string{note}
 }
 
 // validate checks the store with a call of its own.

@@ -218,9 +218,14 @@ func onContent(wake wakeFunc) handler.TypedEventHandler[client.Object, request] 
 	}
 }
 
-// onLabels passes on changes of labels.
+// onLabels passes on changes of labels, and new objects.
 func onLabels(wake wakeFunc) handler.TypedEventHandler[client.Object, request] {
 	return handler.TypedFuncs[client.Object, request]{
+		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) {
+			if !e.IsInInitialList {
+				wake(ctx, e.Object, q)
+			}
+		},
 		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
 			if !maps.Equal(e.ObjectOld.GetLabels(), e.ObjectNew.GetLabels()) {
 				wake(ctx, e.ObjectNew, q)

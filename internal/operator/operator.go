@@ -12,6 +12,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -143,8 +144,16 @@ func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options
 	if err := mgr.Add(b); err != nil {
 		return nil, fmt.Errorf("add the broker: %w", err)
 	}
+	meta, err := metadata.NewForConfigAndClient(cfg, mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("set up the client for metadata: %w", err)
+	}
+	secrets := controller.NewSecrets(meta, o.Namespaces)
+	if err := mgr.Add(secrets); err != nil {
+		return nil, fmt.Errorf("add the watch of Secrets: %w", err)
+	}
 	shared := &controller.Shared{
-		Cluster: mgr, Broker: b, Events: events, Metrics: metrics, Class: o.Class, Workers: o.Workers,
+		Secrets: secrets, Cluster: mgr, Broker: b, Events: events, Metrics: metrics, Class: o.Class, Workers: o.Workers,
 		Recheck: 5 * time.Minute, ClusterScoped: len(o.Namespaces) == 0, Now: time.Now,
 		Engine: &engine.Engine{Core: core, Now: time.Now, Writer: &target.Writer{Core: core, Key: key}},
 	}
