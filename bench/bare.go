@@ -83,6 +83,7 @@ func (l *lab) bareTurn(ctx context.Context, namespace string, p pattern, n, keys
 	if err != nil {
 		return turn{}, err
 	}
+	meter.stop()
 	return t, l.clear(ctx, namespace)
 }
 

@@ -30,7 +30,7 @@ func bystanders(ctx context.Context, l *lab, res *result) error {
 		return err
 	}
 	begin := l.readClock(nil)
-	op, err := l.startOperator()
+	op, err := l.startOperator(ctx)
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (l *lab) coldTurn(ctx context.Context, namespace string, n int, settle time
 		return res, err
 	}
 	begin := meter.begin(l)
-	op, err := l.startOperator()
+	op, err := l.startOperator(ctx)
 	if err != nil {
 		return res, err
 	}
@@ -86,6 +86,7 @@ func (l *lab) coldTurn(ctx context.Context, namespace string, n int, settle time
 	if res.turn, err = meter.wait(ctx, begin, op.done); err != nil {
 		return res, op.explain(err)
 	}
+	meter.stop()
 	if res.rssReady, err = rssAnon(op.pid); err != nil {
 		return res, op.explain(err)
 	}

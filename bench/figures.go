@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
@@ -38,6 +39,7 @@ func (r *result) cold(keys int, before turn, got coldResult, after turn) {
 	r.plain("rate to the last Secret", float64(n)/got.Secrets.Seconds(), perSecond)
 	r.add(rateFigure, got.rate(), perSecond, goal{})
 	r.add("rate to all Ready, of the bare writer's", 100*got.rate()/bare, percent, atLeast(70))
+	r.plain("the same, by processor time of all parts an object", 100*(partsEach(before)+partsEach(after))/2/partsEach(got.turn), percent)
 	r.plain("the same, counted from the first Ready object on", 100*float64(n-1)/(got.Ready-got.First).Seconds()/bare, percent)
 	if n == 1000 {
 		r.add("rate to the last Secret, of tuned ESO's 64/s (another run)", float64(n)/got.Secrets.Seconds()/esoTuned, "×", atLeast(5))
@@ -49,8 +51,13 @@ func (r *result) cold(keys int, before turn, got coldResult, after turn) {
 	r.plain("CPU of tacit an object", 1e6*got.Used.Operator.Seconds()/float64(n), "µs")
 	r.plain("CPU of the API server and etcd an object, tacit's turn", cpuEach(got.turn), "µs")
 	r.plain("the same, bare writer's turns", (cpuEach(before)+cpuEach(after))/2, "µs")
-	r.plain("machine taken by others, tacit's turn", othersShare(got.Used), percent)
-	r.plain("the same, bare writer's turns", (othersShare(before.Used)+othersShare(after.Used))/2, percent)
+	for _, t := range []struct {
+		whose string
+		used  usage
+	}{{"tacit's turn", got.Used}, {"bare writer, before", before.Used}, {"bare writer, after", after.Used}} {
+		r.plain("processors busy for us, "+t.whose, share(t.used.parts(), t.used), percent)
+		r.plain("processors taken by others, "+t.whose, share(t.used.others(), t.used), percent)
+	}
 	r.plain("own memory when all were Ready", mb(got.rssReady), megabytes)
 	r.add(fmt.Sprintf("own memory %v later", settle), mb(got.rssSettled), megabytes, atMost(memory))
 	r.add("own memory, peak", mb(got.rssPeak), megabytes, atMost(memory))
@@ -62,6 +69,11 @@ const rateFigure = "rate to all Ready"
 func cpuEach(t turn) float64 {
 	return 1e6 * (t.Used.APIServer + t.Used.Etcd).Seconds() / float64(t.Objects)
 }
+
+// partsEach is the processor time that an object took everywhere. Where the
+// processors are the bound, it compares as the rates do, and hardly moves with
+// what others take of the machine.
+func partsEach(t turn) float64 { return t.Used.parts().Seconds() / float64(t.Objects) }
 
 // still turns the window into figures.
 func (r *result) still(got stillResult) {
@@ -78,7 +90,7 @@ func (r *result) still(got stillResult) {
 	r.add("CPU of tacit", got.used.Operator.Seconds(), seconds, atMost(1.5))
 	r.plain("CPU of the API server and etcd", (got.used.APIServer + got.used.Etcd).Seconds(), seconds)
 	r.plain("CPU of Vault", got.used.Vault.Seconds(), seconds)
-	r.plain("machine taken by others", othersShare(got.used), percent)
+	r.plain("processors taken by others", share(got.used.others(), got.used), percent)
 	r.add("Vault: reads of values", float64(got.vault.Reads), "", atMost(stillKeys*waves))
 	r.plain("Vault: log-ins and all else", float64(got.vault.Total-got.vault.Reads), "")
 	r.add("GETs of Secrets", count("GET", "secrets"), "", atMost(0))
@@ -114,9 +126,9 @@ func (r *result) requests(counts map[testkit.Request]int, n int) {
 
 func mb(bytes int64) float64 { return float64(bytes) / 1e6 }
 
-// othersShare is what others took of the machine, in percent of all of it.
-func othersShare(u usage) float64 {
-	return 100 * u.others().Seconds() / (u.Span.Seconds() * float64(cores()))
+// share is a part of what all processors could do in the span, in percent.
+func share(part time.Duration, of usage) float64 {
+	return 100 * part.Seconds() / (of.Span.Seconds() * float64(cores()))
 }
 
 // compare adds what only two workloads together show.

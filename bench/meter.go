@@ -38,7 +38,7 @@ type meter struct {
 
 	ready, secrets chan time.Time
 	failed         chan error
-	first          atomic.Pointer[time.Time]
+	first, last    atomic.Pointer[time.Time] // when the first was Ready, and when any changed
 	seen, polls    atomic.Int64
 }
 
@@ -83,9 +83,26 @@ func (m *meter) begin(l *lab) reading {
 
 func (m *meter) stop() { m.cancel() }
 
-// follow counts the objects that become Ready.
+// quiet returns when no object has changed for a while, or anyway after a
+// longer while.
+func (m *meter) quiet(ctx context.Context, gap, patience time.Duration) error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		still := gap - time.Since(*m.last.Load())
+		if still <= 0 {
+			return nil
+		}
+		if err := pause(ctx, still); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow counts the objects that become Ready, and goes on looking when all
+// are.
 func (m *meter) follow(stream io.Reader) error {
 	done := map[string]bool{}
+	all := false
 	lines := bufio.NewScanner(stream)
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() {
@@ -110,13 +127,14 @@ func (m *meter) follow(stream io.Reader) error {
 			}
 		}
 		now := time.Now()
+		m.last.Store(&now)
 		if len(done) > 0 {
 			m.first.CompareAndSwap(nil, &now)
 		}
 		m.seen.Store(int64(len(done)))
-		if len(done) == m.n {
+		if len(done) == m.n && !all {
 			m.ready <- now
-			return nil
+			all = true
 		}
 	}
 	return fmt.Errorf("the watch of the ExternalSecrets ended: %w", lines.Err())
@@ -169,7 +187,6 @@ func count(list *corev1.SecretList) int {
 // wait returns when every Secret exists and every object is Ready. It fails
 // when ended is closed before.
 func (m *meter) wait(ctx context.Context, begin reading, ended <-chan struct{}) (turn, error) {
-	defer m.cancel()
 	t := turn{Objects: m.n}
 	for t.Secrets == 0 || t.Ready == 0 {
 		select {

@@ -120,7 +120,12 @@ func (r reading) until() usage {
 	}
 }
 
+// parts is what everything took that belongs to the measurement.
+func (u usage) parts() time.Duration {
+	return u.Operator + u.APIServer + u.Etcd + u.Vault + u.Bench
+}
+
 // others is what programs took that have nothing to do with the measurement.
 func (u usage) others() time.Duration {
-	return max(0, u.All-u.Operator-u.APIServer-u.Etcd-u.Vault-u.Bench)
+	return max(0, u.All-u.parts())
 }

@@ -40,7 +40,7 @@ func still(ctx context.Context, l *lab, res *result) error {
 	}
 	defer meter.stop()
 	begin := meter.begin(l)
-	op, err := l.startOperator()
+	op, err := l.startOperator(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,6 +53,12 @@ func still(ctx context.Context, l *lab, res *result) error {
 	if err := pause(ctx, 2*stillInterval+settle/2); err != nil {
 		return err
 	}
+	// A window that begins in the middle of a wave counts the half of a
+	// further one.
+	if err := meter.quiet(ctx, 400*time.Millisecond, 2*stillInterval); err != nil {
+		return err
+	}
+	meter.stop()
 	say("  measuring")
 	got, err := l.stillWindow(ctx, op)
 	if err != nil {
