@@ -24,6 +24,9 @@ func (w *Writer) update(ctx context.Context, dest *delivery.Destination, want De
 		return Result{}, &delivery.Error{Kind: delivery.WriteFailed, Message: fmt.Sprintf(
 			"Secret %s is being deleted and still held by finalizers %v; it is made anew once it is gone", dest.Name, cur.meta.Finalizers)}
 	}
+	if err := privileged(dest, cur.full); err != nil {
+		return Result{}, err
+	}
 	adopting, err := w.claim(ctx, dest, want, cur)
 	if err != nil {
 		return Result{}, err
@@ -54,6 +57,18 @@ func (w *Writer) update(ctx context.Context, dest *delivery.Destination, want De
 		res.Change = delivery.NoChange
 	}
 	return res, nil
+}
+
+// privileged refuses Secrets that Kubernetes itself acts on: with the right
+// annotation it fills in the token of a service account, for whoever can read
+// the Secret. Only such as were made without us can be met here, for none are
+// made.
+func privileged(dest *delivery.Destination, s *corev1.Secret) error {
+	if s == nil || s.Type != corev1.SecretTypeServiceAccountToken && s.Type != corev1.SecretTypeBootstrapToken || string(s.Type) == dest.Type {
+		return nil
+	}
+	return &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
+		"Secret %s is of type %s, which the cluster itself acts on: choose another target.name", dest.Name, s.Type)}
 }
 
 // frozen answers for a Secret that can no longer be written. As asked for, it
