@@ -12,14 +12,14 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	// The signals stay caught until the process ends.
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(ctx, os.Args[1:]))
 }
 
 // run is main without the process: it returns the exit status.
 func run(ctx context.Context, args []string) int {
-	cmd := newCommand()
+	cmd := newCommand() //nolint:contextcheck // commands take their context from ExecuteContext
 	cmd.SetArgs(args)
 	if err := cmd.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "tacit: "+err.Error())

@@ -200,7 +200,7 @@ func (b *Broker) Start(ctx context.Context) error {
 			}
 			b.mu.Unlock()
 		case <-ctx.Done():
-			b.closeAll()
+			b.closeAll(context.WithoutCancel(ctx))
 			return nil
 		}
 	}
@@ -208,8 +208,8 @@ func (b *Broker) Start(ctx context.Context) error {
 
 // closeAll gives every session back, for at most five seconds: tokens that
 // are not revoked end with their lease.
-func (b *Broker) closeAll() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+func (b *Broker) closeAll(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	b.mu.Lock()
 	all := b.sessions

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
@@ -54,7 +53,7 @@ func NewSecrets(c metadata.Interface, namespaces []string) *Secrets {
 
 // Start watches until ctx ends.
 func (s *Secrets) Start(ctx context.Context) error {
-	logger := klog.Logger(log.FromContext(ctx).WithName("secrets"))
+	logger := log.FromContext(ctx).WithName("secrets")
 	var wg sync.WaitGroup
 	for _, ns := range s.namespaces {
 		r := cache.NewReflectorWithOptions(s.listWatch(ns), PartialSecret(), &secretStore{Secrets: s, namespace: ns},
@@ -155,9 +154,14 @@ func (s *secretStore) Transformer() cache.TransformFunc {
 	}
 }
 
-func (s *secretStore) Add(obj any) error    { return s.put(obj) }
+// Add implements cache.ReflectorStore.
+func (s *secretStore) Add(obj any) error { return s.put(obj) }
+
+// Update implements cache.ReflectorStore.
 func (s *secretStore) Update(obj any) error { return s.put(obj) }
-func (s *secretStore) Resync() error        { return nil }
+
+// Resync implements cache.ReflectorStore; there is nothing to do.
+func (s *secretStore) Resync() error { return nil }
 
 func (s *secretStore) put(obj any) error {
 	m, err := metadataOf(obj)
@@ -173,6 +177,7 @@ func (s *secretStore) put(obj any) error {
 	return nil
 }
 
+// Delete implements cache.ReflectorStore.
 func (s *secretStore) Delete(obj any) error {
 	m, err := metadataOf(obj)
 	if err != nil {

@@ -43,11 +43,11 @@ func rewriteRegexp(src *delivery.Source, i int, data secret.Data) (secret.Data, 
 	}
 	out := make(secret.Data, len(data))
 	for _, key := range sorted(data) {
-		to := key
 		if worth := (len(key) + 1) * (len(op.Target) + 1); worth > 1<<24 {
 			return nil, problem(src, delivery.Malformed, "rewrite[%d].regexp: key and target are too long", i)
 		}
-		if to = re.ReplaceAllString(key, op.Target); len(to) > maxKeyBytes {
+		to := re.ReplaceAllString(key, op.Target)
+		if len(to) > maxKeyBytes {
 			return nil, problem(src, delivery.Malformed, "rewrite[%d].regexp: it makes a key of %d bytes", i, len(to))
 		}
 		out[to] = data[key]

@@ -131,6 +131,7 @@ func (b *Bed) Operate(change func(*operator.Options)) (out *Logs, stop func()) {
 	return out, stop
 }
 
+// WithoutOperator returns a bed that no operator serves yet.
 func WithoutOperator(t *testing.T) *Bed {
 	t.Helper()
 	plane, vault := testkit.SharedPlane(t), testkit.SharedVault(t)

@@ -58,10 +58,11 @@ const (
 	entry   = 128
 )
 
-// repeatTimes: an argument says how many bytes, or elements of some size.
-func repeatTimes(arg int, each float64) guard {
+// repeatTimes: the first argument says how many bytes, or elements of some
+// size.
+func repeatTimes(each float64) guard {
 	return func(a []any) (float64, float64, error) {
-		n := math.Abs(num(a, arg)) * each
+		n := math.Abs(num(a, 0)) * each
 		return n / 256, n, nil
 	}
 }
@@ -151,15 +152,16 @@ func ascii(s string) bool {
 	return true
 }
 
-// guardPairs is for functions that compare each element with many.
-func guardPairs(list int, others int) guard {
-	return func(a []any) (float64, float64, error) {
-		m := count(a, list)
-		if others >= 0 {
-			m = float64(max(1, len(a)-1))
-		}
-		return count(a, list) * m / 16, 0, nil
-	}
+// guardUniq is for functions that compare each element with each other.
+func guardUniq(a []any) (float64, float64, error) {
+	n := count(a, 0)
+	return n * n / 16, 0, nil
+}
+
+// guardWithout is for functions that compare each element with each further
+// argument.
+func guardWithout(a []any) (float64, float64, error) {
+	return count(a, 0) * float64(max(1, len(a)-1)) / 16, 0, nil
 }
 
 func guardChunk(a []any) (float64, float64, error) {
