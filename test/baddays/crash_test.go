@@ -208,14 +208,8 @@ func TestFailoverWritesNothing(t *testing.T) {
 func TestTheAPIServerRestartsUnderLoad(t *testing.T) {
 	t.Parallel()
 	const n = 60
-	plane, err := testkit.StartPlane(t.Context(), testkit.PlaneOptions{CRDs: []string{"config/crd"}, NoControllers: true})
-	must(t, err)
-	t.Cleanup(func() { must(t, plane.Stop()) })
-	vault := testkit.SharedVault(t)
-	b := &operatortest.Bed{
-		Client: testkit.Client(t, plane, esv1.AddToScheme), T: t, Plane: plane, Vault: vault,
-		NS: testkit.Namespace(t, plane), VaultAddr: vault.Addr,
-	}
+	b := alone(t, testkit.PlaneOptions{CRDs: []string{"config/crd"}, NoControllers: true})
+	plane := b.Plane
 	p := &tap{}
 	b.Operate(throughTap(b, p))
 	b.Put("db", map[string]any{"password": "one"})

@@ -35,6 +35,8 @@ type Memory struct {
 	// Frozen: the Secret is immutable as asked, and holds something else
 	// than desired.
 	Frozen bool
+	// Empty: it holds no data.
+	Empty bool
 	// Labels and Annotations are the keys that we set.
 	Labels, Annotations []string
 }
@@ -144,6 +146,8 @@ type state struct {
 	meta metav1.ObjectMeta
 	// full is nil where memory and the watch say all that is needed.
 	full *corev1.Secret
+	// empty: it holds no data.
+	empty bool
 	// keys, labels and annotations are ours, to be removed where they are
 	// no longer desired.
 	keys, labels, annotations []string
@@ -153,7 +157,7 @@ type state struct {
 // read only if memory does not say it.
 func (w *Writer) current(ctx context.Context, dest *delivery.Destination, seen *metav1.PartialObjectMetadata, mem Memory) (state, error) {
 	if seen != nil && mem.UID == seen.UID && mem.Version == seen.ResourceVersion && !dest.Creation.Merges() {
-		return state{meta: seen.ObjectMeta, labels: mem.Labels, annotations: mem.Annotations}, nil
+		return state{meta: seen.ObjectMeta, empty: mem.Empty, labels: mem.Labels, annotations: mem.Annotations}, nil
 	}
 	got, err := w.Core.Secrets(dest.Namespace).Get(ctx, dest.Name, metav1.GetOptions{})
 	if err != nil {
@@ -161,7 +165,7 @@ func (w *Writer) current(ctx context.Context, dest *delivery.Destination, seen *
 	}
 	owned := ownedFields(got.ManagedFields, func(manager string) bool { return manager == dest.FieldManager })
 	return state{
-		meta: got.ObjectMeta, full: got, keys: owned.under("f:data"),
+		meta: got.ObjectMeta, full: got, empty: len(got.Data) == 0, keys: owned.under("f:data"),
 		labels: owned.under("f:metadata", "f:labels"), annotations: owned.under("f:metadata", "f:annotations"),
 	}, nil
 }
@@ -184,12 +188,12 @@ func (w *Writer) create(ctx context.Context, dest *delivery.Destination, want De
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Change: delivery.Created, Memory: remember(&got.ObjectMeta, want, digest)}, nil
+	return Result{Change: delivery.Created, Memory: remember(&got.ObjectMeta, want, digest, len(got.Data) == 0)}, nil
 }
 
 // remember is the Memory of a Secret that is as desired.
-func remember(meta *metav1.ObjectMeta, want Desired, digest secret.Digest) Memory {
-	return Memory{UID: meta.UID, Version: meta.ResourceVersion, Digest: digest,
+func remember(meta *metav1.ObjectMeta, want Desired, digest secret.Digest, empty bool) Memory {
+	return Memory{UID: meta.UID, Version: meta.ResourceVersion, Digest: digest, Empty: empty,
 		Labels: sortedKeys(want.Labels), Annotations: sortedKeys(want.Annotations)}
 }
 

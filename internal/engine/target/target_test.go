@@ -267,6 +267,7 @@ func TestAWriteAfterSomebodyElsesIsAConflict(t *testing.T) {
 func TestAdoption(t *testing.T) {
 	t.Parallel()
 	yes := true
+	// Of kinds that are not served, lest the garbage collector look for them.
 	controlled := func(apiVersion, kind, name string, uid types.UID) []metav1.OwnerReference {
 		return []metav1.OwnerReference{{APIVersion: apiVersion, Kind: kind, Name: name, UID: uid, Controller: &yes}}
 	}
@@ -281,8 +282,8 @@ func TestAdoption(t *testing.T) {
 		"nobody's, Orphan":         {delivery.Orphan, nil, delivery.Updated, "", []string{"k=new"}},
 		"nobody's, Merge":          {delivery.Merge, nil, delivery.Updated, "", []string{"k=new", "other=x"}},
 		"nobody's, CreateOrMerge":  {delivery.CreateOrMerge, nil, delivery.Updated, "", []string{"k=new", "other=x"}},
-		"others', Owner":           {delivery.Owner, controlled("apps/v1", "Deployment", "web", "1"), "", delivery.TargetControlled, []string{"k=old", "other=x"}},
-		"others', Merge":           {delivery.Merge, controlled("apps/v1", "Deployment", "web", "1"), delivery.Updated, "", []string{"k=new", "other=x"}},
+		"others', Owner":           {delivery.Owner, controlled("example.com/v1", "Widget", "web", "1"), "", delivery.TargetControlled, []string{"k=old", "other=x"}},
+		"others', Merge":           {delivery.Merge, controlled("example.com/v1", "Widget", "web", "1"), delivery.Updated, "", []string{"k=new", "other=x"}},
 		"others' of the same kind": {delivery.Owner, controlled("example.com/v1", "ExternalSecret", "app", "1"), "", delivery.TargetControlled, []string{"k=old", "other=x"}},
 		"a sibling's, Owner":       {delivery.Owner, controlled("external-secrets.io/v1", "ExternalSecret", "b", "1"), "", delivery.TargetOwned, []string{"k=old", "other=x"}},
 		"a sibling's, Merge":       {delivery.Merge, controlled("external-secrets.io/v1", "ExternalSecret", "b", "1"), "", delivery.TargetOwned, []string{"k=old", "other=x"}},
@@ -313,6 +314,28 @@ func TestAdoption(t *testing.T) {
 			if owned := controller != nil && controller.UID == "uid-app"; owned != (c.policy == delivery.Owner) {
 				t.Errorf("controlled by %v", controller)
 			}
+		})
+	}
+}
+
+// TestASecretWithoutDataIsFilled: in its object there is no data to replace.
+func TestASecretWithoutDataIsFilled(t *testing.T) {
+	t.Parallel()
+	for _, p := range []delivery.CreationPolicy{delivery.Owner, delivery.Orphan, delivery.Merge, delivery.CreateOrMerge} {
+		t.Run(string(p), func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t)
+			b.create(&corev1.Secret{})
+			res, err := b.apply(b.dest(policy(p)), want("k=1"), target.Memory{})
+			must(t, err)
+			b.holds("k=1")
+			// And emptied, and filled again.
+			res, err = b.apply(b.dest(policy(p)), want(), res.Memory)
+			must(t, err)
+			b.holds()
+			_, err = b.apply(b.dest(policy(p)), want("k=2"), res.Memory)
+			must(t, err)
+			b.holds("k=2")
 		})
 	}
 }
@@ -483,7 +506,12 @@ func TestRefusals(t *testing.T) {
 		t.Run("a Secret that the cluster acts on "+string(kind), func(t *testing.T) {
 			t.Parallel()
 			b := newBed(t)
-			b.create(&corev1.Secret{Type: kind, ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{corev1.ServiceAccountNameKey: "default"}}})
+			clients, err := kubernetes.NewForConfig(testkit.SharedPlane(t).Config())
+			must(t, err)
+			account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "weak"}}
+			_, err = clients.CoreV1().ServiceAccounts(b.ns).Create(t.Context(), account, metav1.CreateOptions{})
+			must(t, err)
+			b.create(&corev1.Secret{Type: kind, ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{corev1.ServiceAccountNameKey: "weak"}}})
 			for _, p := range []delivery.CreationPolicy{delivery.Owner, delivery.Merge, delivery.Orphan, delivery.CreateOrMerge} {
 				w := want("token=")
 				w.Annotations = map[string]string{corev1.ServiceAccountNameKey: "admin"}
@@ -513,7 +541,7 @@ func TestDeleteTakesOnlyWhatIsOurs(t *testing.T) {
 	}{
 		"ours":        {[]metav1.OwnerReference{{APIVersion: "external-secrets.io/v1", Kind: "ExternalSecret", Name: "app", UID: "uid-app", Controller: &yes}}, true},
 		"nobody's":    {nil, false},
-		"others'":     {[]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "1", Controller: &yes}}, false},
+		"others'":     {[]metav1.OwnerReference{{APIVersion: "example.com/v1", Kind: "Widget", Name: "x", UID: "1", Controller: &yes}}, false},
 		"not quite":   {[]metav1.OwnerReference{{APIVersion: "external-secrets.io/v1", Kind: "ExternalSecret", Name: "app", UID: "uid-app"}}, false},
 		"a sibling's": {[]metav1.OwnerReference{{APIVersion: "external-secrets.io/v1", Kind: "ExternalSecret", Name: "b", UID: "2", Controller: &yes}}, false},
 	} {

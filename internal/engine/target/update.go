@@ -33,14 +33,14 @@ func (w *Writer) update(ctx context.Context, dest *delivery.Destination, want De
 	}
 	right := cur.full != nil && holds(dest, want, cur) && !adopting
 	if right {
-		return Result{Memory: remember(&cur.meta, want, digest)}, nil
+		return Result{Memory: remember(&cur.meta, want, digest, cur.empty)}, nil
 	}
 	if cur.full != nil && cur.full.Immutable != nil && *cur.full.Immutable {
 		return frozen(dest, want, cur, digest)
 	}
 	if cur.full == nil && dest.Immutable {
 		// Made immutable by us: nothing to write ever again.
-		mem := remember(&cur.meta, want, digest)
+		mem := remember(&cur.meta, want, digest, cur.empty)
 		mem.Frozen = true
 		return Result{Memory: mem}, nil
 	}
@@ -49,7 +49,7 @@ func (w *Writer) update(ctx context.Context, dest *delivery.Destination, want De
 	if err != nil {
 		return Result{}, wrap(dest, err)
 	}
-	res := Result{Change: delivery.Updated, Memory: remember(&got.ObjectMeta, want, digest)}
+	res := Result{Change: delivery.Updated, Memory: remember(&got.ObjectMeta, want, digest, len(got.Data) == 0)}
 	switch {
 	case adopting:
 		res.Change = delivery.Adopted
@@ -76,7 +76,7 @@ func privileged(dest *delivery.Destination, s *corev1.Secret) error {
 func frozen(dest *delivery.Destination, want Desired, cur state, digest secret.Digest) (Result, error) {
 	mine := controller(&cur.meta, dest) == ours || dest.Creation != delivery.Owner
 	if dest.Immutable && mine {
-		mem := remember(&cur.meta, want, digest)
+		mem := remember(&cur.meta, want, digest, cur.empty)
 		mem.Frozen = !sameData(dest, want, cur)
 		return Result{Memory: mem}, nil
 	}
@@ -199,11 +199,14 @@ func hasMeta(have, want map[string]string, mine []string) bool {
 // patch is a strategic merge patch that carries the version it is meant for.
 func patch(dest *delivery.Destination, want Desired, cur state) []byte {
 	data := map[string]any{}
-	if dest.Creation.Merges() {
+	switch {
+	case dest.Creation.Merges():
 		for _, k := range cur.keys {
 			data[k] = nil
 		}
-	} else {
+	case !cur.empty:
+		// Where there is nothing to replace, the API server drops all of a
+		// map that says so.
 		data["$patch"] = "replace"
 	}
 	for k, v := range want.Data {
