@@ -32,20 +32,22 @@ func (t turn) rate() float64 { return float64(t.Objects) / t.Ready.Seconds() }
 // writes: a watch of the ExternalSecrets, whose events the API server encodes
 // once for all who watch, and a count of the Secrets now and then.
 type meter struct {
-	n      int
-	cancel context.CancelFunc
-	poll   func() // begins to count the Secrets
+	n       int
+	cancel  context.CancelFunc
+	poll    func()          // begins to count the Secrets
+	done    map[string]bool // the objects that are Ready
+	version string          // as of which they are
 
 	ready, secrets chan time.Time
 	failed         chan error
-	first, last    atomic.Pointer[time.Time] // when the first was Ready, and when any changed
+	first, last    atomic.Pointer[time.Time] // when the first was Ready, and when one was written last
 	seen, polls    atomic.Int64
 }
 
 // meter begins to watch a namespace. Nothing of it is done yet.
 func (l *lab) meter(ctx context.Context, namespace string, n int) (*meter, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	m := &meter{n: n, cancel: cancel,
+	m := &meter{n: n, cancel: cancel, done: map[string]bool{},
 		ready: make(chan time.Time, 1), secrets: make(chan time.Time, 1), failed: make(chan error, 2)}
 	var list struct {
 		Metadata struct{ ResourceVersion string }
@@ -58,17 +60,27 @@ func (l *lab) meter(ctx context.Context, namespace string, n int) (*meter, error
 		cancel()
 		return nil, fmt.Errorf("look at the ExternalSecrets: %w", err)
 	}
-	stream, err := l.raw.Get().Namespace(namespace).Resource("externalsecrets").
-		Param("watch", "true").Param("resourceVersion", list.Metadata.ResourceVersion).
-		Param("timeoutSeconds", "3600").Stream(ctx)
+	m.version = list.Metadata.ResourceVersion
+	open := func() (io.ReadCloser, error) {
+		return l.raw.Get().Namespace(namespace).Resource("externalsecrets").
+			Param("watch", "true").Param("resourceVersion", m.version).Param("timeoutSeconds", "3600").Stream(ctx)
+	}
+	stream, err := open()
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("watch the ExternalSecrets: %w", err)
 	}
 	go func() {
-		defer func() { _ = stream.Close() }()
-		if err := m.follow(stream); err != nil {
-			m.failed <- err
+		// The API server ends watches now and then, of a new kind too.
+		for err == nil && ctx.Err() == nil {
+			err = m.follow(stream)
+			_ = stream.Close()
+			if err == nil {
+				stream, err = open()
+			}
+		}
+		if ctx.Err() == nil {
+			m.failed <- fmt.Errorf("watch the ExternalSecrets: %w", err)
 		}
 	}()
 	m.poll = func() { go m.count(ctx, l, namespace) }
@@ -98,46 +110,50 @@ func (m *meter) quiet(ctx context.Context, gap, patience time.Duration) error {
 	return nil
 }
 
-// follow counts the objects that become Ready, and goes on looking when all
-// are.
+// follow counts the objects that become Ready, until the stream ends.
 func (m *meter) follow(stream io.Reader) error {
-	done := map[string]bool{}
-	all := false
 	lines := bufio.NewScanner(stream)
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() {
 		var event struct {
 			Type   string
 			Object struct {
-				Metadata struct{ Name string }
+				Metadata struct{ Name, ResourceVersion string }
 				Status   struct {
 					Conditions []struct{ Type, Status string }
 				}
 			}
 		}
 		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			return fmt.Errorf("watch the ExternalSecrets: %w", err)
+			return err
 		}
 		if event.Type == "ERROR" {
-			return errors.New("the watch of the ExternalSecrets broke off")
+			return errors.New("the API server broke it off")
 		}
+		m.version = event.Object.Metadata.ResourceVersion
 		for _, c := range event.Object.Status.Conditions {
 			if c.Type == "Ready" && c.Status == "True" {
-				done[event.Object.Metadata.Name] = true
+				m.isReady(event.Object.Metadata.Name)
 			}
 		}
-		now := time.Now()
-		m.last.Store(&now)
-		if len(done) > 0 {
-			m.first.CompareAndSwap(nil, &now)
-		}
-		m.seen.Store(int64(len(done)))
-		if len(done) == m.n && !all {
-			m.ready <- now
-			all = true
-		}
 	}
-	return fmt.Errorf("the watch of the ExternalSecrets ended: %w", lines.Err())
+	// Cut in the middle of a line, it may go on from the one before.
+	return nil
+}
+
+// isReady notes an object, and tells when it was the last.
+func (m *meter) isReady(name string) {
+	now := time.Now()
+	m.last.Store(&now)
+	m.first.CompareAndSwap(nil, &now)
+	if m.done[name] {
+		return
+	}
+	m.done[name] = true
+	m.seen.Store(int64(len(m.done)))
+	if len(m.done) == m.n {
+		m.ready <- now
+	}
 }
 
 // pollEvery is a compromise: each poll costs the API server about what a
