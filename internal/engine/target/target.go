@@ -28,7 +28,6 @@ type Desired struct {
 // holds no value, and is lost at a restart without harm: then the Secret is
 // read once and compared. The zero Memory knows nothing.
 type Memory struct {
-	UID     types.UID
 	Version string
 	// Digest of everything that was desired.
 	Digest secret.Digest
@@ -129,7 +128,7 @@ func (w *Writer) digest(dest *delivery.Destination, want Desired) secret.Digest 
 // Knows reports that the Secret as seen is the one remembered, or an older
 // state of it because the watch lags behind our own write.
 func (m Memory) Knows(seen *metav1.PartialObjectMetadata) bool {
-	return m.UID == seen.UID && (m.Version == seen.ResourceVersion || Older(seen.ResourceVersion, m.Version))
+	return m.Version != "" && (m.Version == seen.ResourceVersion || Older(seen.ResourceVersion, m.Version))
 }
 
 // Older reports whether resource version a came before b. Resource versions
@@ -156,7 +155,7 @@ type state struct {
 // current learns what an update needs to know of the existing Secret, with a
 // read only if memory does not say it.
 func (w *Writer) current(ctx context.Context, dest *delivery.Destination, seen *metav1.PartialObjectMetadata, mem Memory) (state, error) {
-	if seen != nil && mem.UID == seen.UID && mem.Version == seen.ResourceVersion && !dest.Creation.Merges() {
+	if seen != nil && mem.Version != "" && mem.Version == seen.ResourceVersion && !dest.Creation.Merges() {
 		return state{meta: seen.ObjectMeta, empty: mem.Empty, labels: mem.Labels, annotations: mem.Annotations}, nil
 	}
 	got, err := w.Core.Secrets(dest.Namespace).Get(ctx, dest.Name, metav1.GetOptions{})
@@ -193,7 +192,7 @@ func (w *Writer) create(ctx context.Context, dest *delivery.Destination, want De
 
 // remember is the Memory of a Secret that is as desired.
 func remember(meta *metav1.ObjectMeta, want Desired, digest secret.Digest, empty bool) Memory {
-	return Memory{UID: meta.UID, Version: meta.ResourceVersion, Digest: digest, Empty: empty,
+	return Memory{Version: meta.ResourceVersion, Digest: digest, Empty: empty,
 		Labels: sortedKeys(want.Labels), Annotations: sortedKeys(want.Annotations)}
 }
 

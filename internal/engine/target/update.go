@@ -213,9 +213,10 @@ func patch(dest *delivery.Destination, want Desired, cur state) []byte {
 		data[k] = v.Reveal()
 	}
 	meta := map[string]any{
-		"uid": cur.meta.UID, "resourceVersion": cur.meta.ResourceVersion,
-		"labels":      metaPatch(want.Labels, cur.labels, nil),
-		"annotations": metaPatch(want.Annotations, cur.annotations, dest.Marks.Stale),
+		// No two Secrets ever have the same version.
+		"resourceVersion": cur.meta.ResourceVersion,
+		"labels":          metaPatch(want.Labels, cur.labels, nil),
+		"annotations":     metaPatch(want.Annotations, cur.annotations, dest.Marks.Stale),
 	}
 	if refs := ownerPatch(dest, &cur.meta); len(refs) > 0 {
 		meta["ownerReferences"] = refs
