@@ -38,7 +38,7 @@ $(SANDBOX)/vault: $(wildcard sandbox/vault/*.go) sandbox/vault/go.mod sandbox/va
 	$(call step,building Vault (about 3 minutes the first time),cd sandbox/vault && CGO_ENABLED=0 go build -ldflags "-s -w" -o ../../$@ .)
 
 .PHONY: test
-test: sandbox ## Run every test (PKG=./internal/... narrows, RACE=1 adds the race detector)
+test: sandbox build ## Run every test (PKG=./internal/... narrows, RACE=1 adds the race detector)
 	go test $(if $(RACE),-race) $(PKG)
 
 .PHONY: lint
@@ -50,8 +50,9 @@ generate: ## Generate the CRDs and the deepcopy functions
 	go generate ./...
 
 .PHONY: demo
-demo: sandbox ## Show the road from Vault to a Secret, live; Ctrl-C ends it
-	go run ./sandbox/demo
+demo: sandbox build ## Show the road from Vault to a Secret, live; Ctrl-C ends it
+	@go build -o $(SANDBOX)/demo ./sandbox/demo
+	@exec $(SANDBOX)/demo
 
 .PHONY: bench
 bench: sandbox ## Measure against the API server's own ceiling; writes bench/RESULTS.md
