@@ -283,3 +283,36 @@ func TestValuesDoNotStay(t *testing.T) {
 		}
 	})
 }
+
+func TestASessionHasARateAndABoundOfCallsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{takes: time.Second}
+		b := newBroker(s, broker.Limits{Rate: 10, Burst: 5, Concurrent: 2})
+		start := time.Now()
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				if _, err := b.Read(t.Context(), describe("a"), "ns", backend.Ref{Key: fmt.Sprint(i)}, start); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		// Two at a time, a second each.
+		if took := time.Since(start); took < 10*time.Second {
+			t.Errorf("20 calls of a second, two at a time, took %v", took)
+		}
+		s.takes = 0
+		start = time.Now()
+		for i := range 25 {
+			if _, err := b.Read(t.Context(), describe("b"), "ns", backend.Ref{Key: fmt.Sprint(i)}, start); err != nil {
+				t.Error(err)
+			}
+		}
+		// Five at once, then ten a second.
+		if took := time.Since(start); took < 2*time.Second || took > 3*time.Second {
+			t.Errorf("25 calls at 10 a second after a burst of 5 took %v", took)
+		}
+	})
+}
