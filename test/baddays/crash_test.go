@@ -139,7 +139,8 @@ func TestRestartWithNothingChangedWritesNothing(t *testing.T) {
 	}
 }
 
-func isNew(c call) bool { return strings.HasSuffix(c.Path, "/new") || c.Method == http.MethodPost }
+// isNew matches the creation of a Secret that has just been asked for.
+func isNew(c call) bool { return c.Method == http.MethodPost && c.succeeded() }
 
 // many applies n ExternalSecrets app-0 to app-n and returns their Secrets.
 func many(b *operatortest.Bed, n int) []*corev1.Secret {
@@ -169,38 +170,45 @@ func statuses(b *operatortest.Bed) map[string]string {
 	return out
 }
 
-// TestFailoverWritesNothing has a second replica take over from one that is
-// killed.
+// TestFailoverWritesNothing has a second replica take over from one that
+// resigns, or that is cut off and never says so.
 func TestFailoverWritesNothing(t *testing.T) {
 	t.Parallel()
-	b := operatortest.WithoutOperator(t)
-	first, second := &tap{}, &tap{}
-	elected := func(p *tap) func(*operator.Options) {
-		return func(o *operator.Options) {
-			throughTap(b, p)(o)
-			o.LeaderElect, o.LeaderNamespace = true, b.NS
-		}
+	for name, last := range map[string]func(*http.Request) error{
+		"resigned": nil,
+		"killed":   func(*http.Request) error { return errCut },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := operatortest.WithoutOperator(t)
+			first, second := &tap{}, &tap{}
+			elected := func(p *tap) func(*operator.Options) {
+				return func(o *operator.Options) {
+					throughTap(b, p)(o)
+					o.LeaderElect, o.LeaderNamespace = true, b.NS
+				}
+			}
+			_, stop := b.Operate(elected(first))
+			before := many(b, 10)
+			es := statuses(b)
+			b.Operate(elected(second))
+			first.set(last, nil)
+			stop()
+			b.Apply(ours(fmt.Sprintf(fakeStore, "fake", "x") + fmt.Sprintf(fromFake, "new", "fake")))
+			b.Synced("new")
+			for _, s := range before {
+				untouched(b, s)
+			}
+			for name, was := range es {
+				if now := b.ExternalSecret(name).ResourceVersion; now != was {
+					t.Errorf("the status of %s was written", name)
+				}
+			}
+			if got := second.which(func(c call) bool { return c.writes() && c.onSecrets() && !isNew(c) }); len(got) != 0 {
+				t.Errorf("wrote Secrets: %v", got)
+			}
+		})
 	}
-	_, stop := b.Operate(elected(first))
-	before := many(b, 10)
-	es := statuses(b)
-	b.Operate(elected(second))
-	// Waiting, it touches nothing but the Lease.
-	stop()
-	b.Apply(ours(fmt.Sprintf(fakeStore, "fake", "x") + fmt.Sprintf(fromFake, "new", "fake")))
-	b.Synced("new")
-	for _, s := range before {
-		untouched(b, s)
-	}
-	for name, was := range es {
-		if now := b.ExternalSecret(name).ResourceVersion; now != was {
-			t.Errorf("the status of %s was written", name)
-		}
-	}
-	if got := second.which(func(c call) bool { return c.writes() && c.onSecrets() && !isNew(c) }); len(got) != 0 {
-		t.Errorf("wrote Secrets: %v", got)
-	}
-	must(t, b.Delete(t.Context(), b.ExternalSecret("new")))
 }
 
 // TestTheAPIServerRestartsUnderLoad on a plane of its own: what was asked for

@@ -155,10 +155,9 @@ spec:
 	})
 }
 
-func TestIntervals(t *testing.T) {
-	t.Parallel()
-	es := func(interval string) string {
-		return fmt.Sprintf(`
+// every is an ExternalSecret with a refresh interval.
+func every(interval string) string {
+	return fmt.Sprintf(`
 ---
 apiVersion: external-secrets.io/v1
 kind: ExternalSecret
@@ -169,31 +168,15 @@ spec:
   target: {template: {}}
   data: [{secretKey: k, remoteRef: {key: $NS/db, property: k}}]
 `, interval)
-	}
-	for _, interval := range []string{"'0'", "0s", "-1h"} {
-		t.Run(interval+" is never again", func(t *testing.T) {
-			t.Parallel()
-			b := operatortest.WithShared(t)
-			b.Put("db", map[string]any{"k": "one"})
-			b.Apply(operatortest.VaultStore + es(interval))
-			before := b.Holds("app", map[string]string{"k": "one"})
-			b.Synced("app")
-			refreshed := b.ExternalSecret("app").Status.RefreshTime
-			b.Put("db", map[string]any{"k": "two"})
-			b.Poke("app")
-			b.Apply(fmt.Sprintf(fakeStore, "other", "x") + fmt.Sprintf(fromFake, "other", "other"))
-			b.Synced("other") // queued later, so the poke has been dealt with
-			untouched(b, before)
-			if now := b.ExternalSecret("app").Status.RefreshTime; !now.Equal(refreshed) {
-				t.Errorf("refreshed at %v after %v", now, refreshed)
-			}
-		})
-	}
+}
+
+func TestIntervals(t *testing.T) {
+	t.Parallel()
 	t.Run("1s", func(t *testing.T) {
 		t.Parallel()
 		b := operatortest.WithShared(t)
 		b.Put("db", map[string]any{"k": "one"})
-		b.Apply(operatortest.VaultStore + es("1s"))
+		b.Apply(operatortest.VaultStore + every("1s"))
 		b.Holds("app", map[string]string{"k": "one"})
 		b.Put("db", map[string]any{"k": "two"})
 		start := time.Now()
@@ -206,7 +189,7 @@ spec:
 		t.Parallel()
 		b := operatortest.WithShared(t)
 		b.Put("db", map[string]any{"k": "one"})
-		b.Apply(operatortest.VaultStore + es("2562047h47m16s"))
+		b.Apply(operatortest.VaultStore + every("2562047h47m16s"))
 		b.Holds("app", map[string]string{"k": "one"})
 		b.Synced("app")
 		refreshed := b.ExternalSecret("app").Status.RefreshTime
@@ -221,7 +204,7 @@ spec:
 			t.Parallel()
 			b := operatortest.WithShared(t)
 			b.Put("db", map[string]any{"k": "one"})
-			b.Apply(operatortest.VaultStore + es(interval))
+			b.Apply(operatortest.VaultStore + every(interval))
 			b.Failed("app", "spec.refreshInterval")
 		})
 	}
