@@ -157,7 +157,7 @@ func TestQuota(t *testing.T) {
 	b.Eventually(func() error { // admission looks at a cache
 		err := b.Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.NS, Name: "probe"}}, client.DryRunAll)
 		if err == nil || !strings.Contains(err.Error(), "exceeded quota") {
-			return fmt.Errorf("the quota is not in force: %v", err)
+			return fmt.Errorf("the quota is not in force: %s", fmt.Sprint(err))
 		}
 		return nil
 	})
@@ -226,7 +226,7 @@ func refuse(b *operatortest.Bed, reason metav1.StatusReason, message string) {
 			ObjectMeta: metav1.ObjectMeta{Namespace: b.NS, Name: "probe"}, Data: map[string][]byte{"k": []byte("probe")},
 		}, client.DryRunAll)
 		if err == nil || !strings.Contains(err.Error(), "exceeded quota: cHJvYmU=") {
-			return fmt.Errorf("the policy is not in force, or does not quote: %v", err)
+			return fmt.Errorf("the policy is not in force, or does not quote: %s", fmt.Sprint(err))
 		}
 		return nil
 	})

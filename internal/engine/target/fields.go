@@ -25,7 +25,7 @@ func ownedFields(entries []metav1.ManagedFieldsEntry, match func(manager string)
 			continue
 		}
 		var set map[string]any
-		if json.Unmarshal(e.FieldsV1.Raw, &set) == nil {
+		if json.Unmarshal(e.FieldsV1.GetRawBytes(), &set) == nil {
 			out = append(out, managed{e.Manager, set})
 		}
 	}

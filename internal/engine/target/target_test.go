@@ -209,7 +209,7 @@ func TestALifeTakesTheFewestRequests(t *testing.T) {
 	mem = b.did(res, err, delivery.NoChange, "")
 
 	res, err = b.apply(d, want("k=2"), mem)
-	mem = b.did(res, err, delivery.Updated, "PATCH")
+	b.did(res, err, delivery.Updated, "PATCH")
 	b.holds("k=2")
 
 	res, err = b.apply(d, want("k=2"), target.Memory{}) // restarted
