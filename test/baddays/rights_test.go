@@ -1,7 +1,6 @@
 package baddays
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"slices"
@@ -90,6 +89,17 @@ func as(b *operatortest.Bed, account string) *rest.Config {
 	return cfg
 }
 
+// inForce waits until the API server knows of the rights: it looks at a cache.
+func inForce(b *operatortest.Bed, cfg *rest.Config) {
+	b.T.Helper()
+	clients, err := kubernetes.NewForConfig(cfg)
+	must(b.T, err)
+	b.Eventually(func() error {
+		_, err := clients.CoreV1().Secrets(b.NS).List(b.T.Context(), metav1.ListOptions{})
+		return err
+	})
+}
+
 // TestARoleAloneServesANamespace is promise 13: with a Role and nothing more,
 // every feature of a namespace works and nothing is forbidden. It is also
 // GHSA-fcxq-v2r3-cc8h: no list without a namespace.
@@ -98,6 +108,7 @@ func TestARoleAloneServesANamespace(t *testing.T) {
 	b := operatortest.WithoutOperator(t)
 	cfg := as(b, "tacit")
 	allow(b, "tacit", append(slices.Clone(namespaceRules), leaderRules...))
+	inForce(b, cfg)
 	p := &tap{}
 	out, _ := b.Operate(func(o *operator.Options) {
 		o.Config, o.Namespaces, o.Class = p.config(cfg), []string{b.NS}, b.NS
@@ -134,7 +145,7 @@ func TestTheLeastServesTheCluster(t *testing.T) {
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: b.NS, Name: "tacit"}},
 	}
 	must(t, b.Create(t.Context(), binding))
-	t.Cleanup(func() { _ = b.Delete(context.Background(), binding) })
+	inForce(b, cfg)
 	p := &tap{}
 	_, stop := b.Operate(func(o *operator.Options) { o.Config, o.Class = p.config(cfg), b.NS })
 	everyFeature(b)
