@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -42,6 +41,7 @@ in each; cluster-scoped stores are out of its reach then.`,
 			if err != nil {
 				return err
 			}
+			log = operator.WithoutBodies(log)
 			ctrl.SetLogger(log)
 			klog.SetLogger(log)
 			if f.Config, err = ctrl.GetConfig(); err != nil {
@@ -65,8 +65,10 @@ in each; cluster-scoped stores are out of its reach then.`,
 
 // newLogger makes the one logger of the process.
 func newLogger(w io.Writer, level, format string) (logr.Logger, error) {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(strings.ToUpper(level))); err != nil {
+	l, ok := map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}[level]
+	if !ok {
 		return logr.Logger{}, fmt.Errorf("--log-level %q: want debug, info, warn or error", level)
 	}
 	opts := &slog.HandlerOptions{Level: l}

@@ -9,6 +9,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -107,29 +108,39 @@ func (b *Broker) Serves(name string) bool { return b.openers[name] != nil }
 
 // Check validates the store with a call of its own.
 func (b *Broker) Check(ctx context.Context, store *delivery.Store, namespace string) error {
-	s, err := b.session(ctx, store, namespace)
-	if err != nil {
-		return err
-	}
-	return s.check(ctx)
+	return b.with(ctx, store, namespace, func(s *session) error { return s.check(ctx) })
 }
 
 // Read returns what the store holds under ref, fetched no earlier than asked.
-func (b *Broker) Read(ctx context.Context, store *delivery.Store, namespace string, ref backend.Ref, asked time.Time) (backend.Document, error) {
-	s, err := b.session(ctx, store, namespace)
-	if err != nil {
-		return backend.Document{}, err
-	}
-	return s.read(ctx, ref, asked)
+func (b *Broker) Read(ctx context.Context, store *delivery.Store, namespace string, ref backend.Ref, asked time.Time) (doc backend.Document, err error) {
+	err = b.with(ctx, store, namespace, func(s *session) error {
+		doc, err = s.read(ctx, ref, asked)
+		return err
+	})
+	return doc, err
 }
 
 // Find returns the refs that match, as of no earlier than asked.
-func (b *Broker) Find(ctx context.Context, store *delivery.Store, namespace string, q backend.Query, asked time.Time) ([]backend.Ref, error) {
-	s, err := b.session(ctx, store, namespace)
-	if err != nil {
-		return nil, err
+func (b *Broker) Find(ctx context.Context, store *delivery.Store, namespace string, q backend.Query, asked time.Time) (refs []backend.Ref, err error) {
+	err = b.with(ctx, store, namespace, func(s *session) error {
+		refs, err = s.find(ctx, q, asked)
+		return err
+	})
+	return refs, err
+}
+
+// with does something with the store's session, and again with the next one
+// if it was closed meanwhile: new credentials fail nobody who waits his turn.
+func (b *Broker) with(ctx context.Context, store *delivery.Store, namespace string, do func(*session) error) error {
+	for {
+		s, err := b.session(ctx, store, namespace)
+		if err != nil {
+			return err
+		}
+		if err = do(s); !errors.Is(err, errClosed) || ctx.Err() != nil {
+			return err
+		}
 	}
-	return s.find(ctx, q, asked)
 }
 
 // session returns the session for the store as it is now, opening it if need
@@ -175,12 +186,13 @@ func Referent(store *delivery.Store) bool {
 }
 
 // Forget closes the store's sessions, so that the next call logs in with the
-// credentials as they are then. It returns at once.
-func (b *Broker) Forget(ctx context.Context, store delivery.StoreRef) {
+// credentials as they are then; with a namespace, only those for its readers.
+// It returns at once.
+func (b *Broker) Forget(ctx context.Context, store delivery.StoreRef, namespace string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for id, s := range b.sessions {
-		if id.store == store {
+		if id.store == store && (namespace == "" || id.namespace == namespace) {
 			delete(b.sessions, id)
 			go s.close(context.WithoutCancel(ctx))
 		}
@@ -224,6 +236,6 @@ func (b *Broker) closeAll(ctx context.Context) {
 
 // Drop forgets a store that is gone, its metrics too.
 func (b *Broker) Drop(ctx context.Context, store delivery.StoreRef) {
-	b.Forget(ctx, store)
+	b.Forget(ctx, store, "")
 	b.metrics.forget(store)
 }

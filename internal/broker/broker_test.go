@@ -159,7 +159,7 @@ func TestAChangedStoreGetsANewSession(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		b.Forget(t.Context(), two.Ref)
+		b.Forget(t.Context(), two.Ref, "")
 		synctest.Wait()
 		if s.opened != 2 || s.closed != 2 {
 			t.Errorf("%d sessions opened and %d closed, want 2 and 2", s.opened, s.closed)
@@ -185,7 +185,7 @@ func TestRefusedCredentialsAreNotTriedInALoop(t *testing.T) {
 			t.Errorf("%d calls in ten minutes, want at most 6", s.reads)
 		}
 		// A changed credential makes a new session.
-		b.Forget(t.Context(), describe("a").Ref)
+		b.Forget(t.Context(), describe("a").Ref, "")
 		before := s.reads
 		_, _ = b.Read(t.Context(), describe("a"), "ns", backend.Ref{Key: "k"}, time.Now())
 		if s.reads != before+1 {

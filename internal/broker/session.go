@@ -167,7 +167,7 @@ func (s *session) backend(ctx context.Context) (backend.Backend, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, unavailable("the store changed meanwhile", nil)
+		return nil, errClosed
 	}
 	if s.opened == nil {
 		be, err := s.open(ctx)
@@ -198,3 +198,6 @@ func (s *session) close(ctx context.Context) {
 func unavailable(message string, err error) error {
 	return &backend.Error{Kind: backend.Unavailable, Message: message, Err: err}
 }
+
+// errClosed: the session ended before the call began.
+var errClosed = errors.New("session closed")

@@ -64,7 +64,7 @@ func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 		err = r.uses(usesConfigMap(&plan))
 	}
 	if err == nil {
-		if idle := r.idle(&plan, &mem, woken, now); idle != run {
+		if idle := r.idle(ctx, &plan, &mem, woken, now); idle != run {
 			r.memories.keep(req.NamespacedName, mem)
 			return reconcile.Result{RequeueAfter: idle, Priority: &byTimer}, nil
 		}
@@ -100,17 +100,22 @@ func (r *deliveryReconciler) woken(name types.NamespacedName, mem *memory, now t
 const run time.Duration = -1
 
 // idle returns how long the object can be left alone, or run.
-func (r *deliveryReconciler) idle(plan *delivery.Delivery, mem *memory, woken wake, now time.Time) time.Duration {
+func (r *deliveryReconciler) idle(ctx context.Context, plan *delivery.Delivery, mem *memory, woken wake, now time.Time) time.Duration {
 	s := &plan.Schedule
 	last, current := s.LastRun, s.Current
 	if mem.at.After(last) {
 		last, current = mem.at, mem.done == s.Fingerprint
 	}
-	if woken.force || mem.failures > 0 || s.Failing && mem.at.IsZero() || due(plan, current, last, now) {
+	// Not even a changed store overrules a policy that says "never again".
+	settled := !last.IsZero() && (s.Policy == delivery.CreatedOnce || s.Policy == delivery.Periodic && s.Interval <= 0)
+	if woken.force && !settled || mem.failures > 0 || s.Failing && mem.at.IsZero() || due(plan, current, last, now) {
 		return run
 	}
 	if !r.intact(plan, mem) {
-		return run
+		var same bool
+		if mem.target, same = r.Engine.Writer.Recognise(ctx, &plan.Destination, mem.target); !same {
+			return run
+		}
 	}
 	if mem.result == "" {
 		mem.result = delivery.Synced
@@ -177,6 +182,10 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 	result := reconcile.Result{Priority: &byTimer}
 	switch {
 	case out.Result == delivery.Untouched || out.Result == delivery.Waiting:
+		if woken.force && out.Result == delivery.Waiting {
+			// What forced this run still stands when the store is known.
+			r.wakes.ask(name, woken.asked, true)
+		}
 		r.memories.keep(name, mem)
 		return reconcile.Result{}, nil
 	case out.Result == delivery.Failed:
@@ -224,7 +233,7 @@ func (r *deliveryReconciler) afterFailure(plan *delivery.Delivery, mem *memory, 
 		// Woken by the store, the manifest or the target. The long retry is
 		// for what was missed.
 		return lastRetry
-	case err.Kind == delivery.Unavailable || err.Kind == delivery.Refused:
+	case err.Kind == delivery.Unavailable || err.Kind == delivery.Refused || err.Kind == delivery.Misconfigured:
 		for _, ref := range plan.Stores() {
 			r.suspect(ref)
 		}

@@ -82,9 +82,12 @@ func addStores(ctx context.Context, mgr manager.Manager, shared *Shared, d diale
 		return err
 	}
 	wake := func(ctx context.Context, obj client.Object, q queue) {
-		for _, name := range find(ctx, cache, kind, usesKeys(obj)...) {
-			shared.Broker.Forget(ctx, delivery.StoreRef{Kind: kind.GVK.Kind, Namespace: name.Namespace, Name: name.Name})
-			q.Add(request{NamespacedName: name})
+		keys := usesKeys(obj)
+		for i, from := range []string{"", obj.GetNamespace()} {
+			for _, name := range find(ctx, cache, kind, keys[i]) {
+				shared.Broker.Forget(ctx, delivery.StoreRef{Kind: kind.GVK.Kind, Namespace: name.Namespace, Name: name.Name}, from)
+				q.Add(request{NamespacedName: name})
+			}
 		}
 	}
 	r.uses = configMaps(c, cache, wake)

@@ -113,7 +113,7 @@ func storeError(err error) *delivery.Error {
 	case backend.Malformed:
 		kind = delivery.Malformed
 	case backend.Misconfigured, backend.NotFound:
-		kind = delivery.Invalid
+		kind = delivery.Misconfigured
 	case backend.Unsupported:
 		kind = delivery.Unsupported
 	case backend.Unavailable:

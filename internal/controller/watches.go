@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"maps"
 
@@ -58,10 +59,9 @@ func storeKeys(store *delivery.Store) []string {
 	}
 	var keys []string
 	for _, c := range store.Config.Credentials() {
-		ns := c.Namespace
-		if ns == "" {
-			ns = "*"
-		}
+		// Of the reader's namespace, whichever that is, only where the
+		// store has none of its own.
+		ns := cmp.Or(c.Namespace, store.Ref.Namespace, "*")
 		keys = append(keys, useKey(string(c.Kind), ns, c.Name))
 	}
 	return keys
@@ -119,7 +119,8 @@ func (r *deliveryReconciler) wakeHeirs(ctx context.Context, obj client.Object, q
 	}
 }
 
-// wakeBySecret wakes those whose target or template the Secret is.
+// wakeBySecret wakes those whose target or template the Secret is, or a
+// credential of their store.
 func (r *deliveryReconciler) wakeBySecret(ctx context.Context, obj client.Object, q queue) {
 	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, targetKey(obj.GetNamespace(), obj.GetName())) {
 		if obj.GetDeletionTimestamp() == nil && r.memories.wrote(name, obj.GetResourceVersion()) {
@@ -129,6 +130,12 @@ func (r *deliveryReconciler) wakeBySecret(ctx context.Context, obj client.Object
 		q.Add(request{NamespacedName: name})
 	}
 	r.wakeByTemplate(ctx, obj, q)
+	// A store logs in anew with what changed; those that it failed try again.
+	for _, s := range r.access.kinds {
+		for _, name := range find(ctx, r.Cluster.GetCache(), s.Kind(), usesKeys(obj)...) {
+			r.wakeByStore(ctx, delivery.StoreRef{Kind: s.Kind().GVK.Kind, Namespace: name.Namespace, Name: name.Name}, false, q)
+		}
+	}
 }
 
 func (r *deliveryReconciler) wakeByTemplate(ctx context.Context, obj client.Object, q queue) {

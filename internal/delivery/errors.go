@@ -42,6 +42,9 @@ const (
 	Throttled       ErrorKind = "Throttled"
 	Unavailable     ErrorKind = "Unavailable" // down, slow, sealed, cut off
 	Malformed       ErrorKind = "Malformed"   // an answer that makes no sense
+	// Misconfigured: the store cannot be asked like that, by its own words or
+	// ours; it or its server may be mended without the manifest.
+	Misconfigured ErrorKind = "Misconfigured"
 
 	// Of shaping.
 	ShapeFailed ErrorKind = "ShapeFailed"
@@ -61,7 +64,7 @@ const (
 func (k ErrorKind) Reading() bool {
 	switch k {
 	case StoreMissing, StoreNotReady, StoreDenied, SourceMissing, PropertyMissing,
-		Refused, Throttled, Unavailable, Malformed, Unsupported, Invalid:
+		Refused, Throttled, Unavailable, Malformed, Misconfigured, Unsupported, Invalid:
 		return true
 	}
 	return false

@@ -58,6 +58,7 @@ type Options struct {
 // Run runs an operator until ctx ends.
 func Run(ctx context.Context, o Options) error {
 	o = o.withDefaults()
+	o.Log = WithoutBodies(o.Log)
 	cfg := rest.CopyConfig(o.Config)
 	// The server's priority and fairness limits us, not a guess of ours.
 	cfg.QPS = -1

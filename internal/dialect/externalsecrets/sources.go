@@ -171,7 +171,15 @@ func refuseNUL(p *problems, field, got string) bool {
 	return choose(p, field, got, ignore, fail) == fail
 }
 
+// maxRegexp bounds a pattern; what it compiles to can be a thousand times as
+// large.
+const maxRegexp = 4096
+
 func checkRegexp(p *problems, field, expr string) {
+	if len(expr) > maxRegexp {
+		p.invalid(field, "a regexp of %d bytes is longer than %d; use several entries", len(expr), maxRegexp)
+		return
+	}
 	if _, err := regexp.Compile(expr); err != nil {
 		p.invalid(field, "%s is no regular expression (RE2): %s", quote(expr), cut(err.Error(), maxQuote))
 	}

@@ -16,7 +16,7 @@ var kinds = map[backend.Kind]delivery.ErrorKind{
 	backend.Throttled:     delivery.Throttled,
 	backend.Unavailable:   delivery.Unavailable,
 	backend.Malformed:     delivery.Malformed,
-	backend.Misconfigured: delivery.Invalid,
+	backend.Misconfigured: delivery.Misconfigured,
 	backend.Unsupported:   delivery.Unsupported,
 }
 

@@ -94,7 +94,7 @@ func TestFetchMapsBackendErrors(t *testing.T) {
 	for kind, want := range map[backend.Kind]delivery.ErrorKind{
 		backend.NotFound: delivery.SourceMissing, backend.Refused: delivery.Refused,
 		backend.Throttled: delivery.Throttled, backend.Unavailable: delivery.Unavailable,
-		backend.Malformed: delivery.Malformed, backend.Misconfigured: delivery.Invalid,
+		backend.Malformed: delivery.Malformed, backend.Misconfigured: delivery.Misconfigured,
 		backend.Unsupported: delivery.Unsupported, "unheard of": delivery.Unavailable,
 	} {
 		r := store()

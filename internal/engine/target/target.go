@@ -131,6 +131,39 @@ func (m Memory) Knows(seen *metav1.PartialObjectMetadata) bool {
 	return m.Version != "" && (m.Version == seen.ResourceVersion || Older(seen.ResourceVersion, m.Version))
 }
 
+// Recognise reads a Secret that somebody wrote to, and reports whether it is
+// still as remembered, others' labels and annotations aside. Then mem is what
+// to remember from now on.
+func (w *Writer) Recognise(ctx context.Context, dest *delivery.Destination, mem Memory) (Memory, bool) {
+	if mem.Version == "" || mem.Frozen || dest.Creation.Merges() {
+		return mem, false
+	}
+	got, err := w.Core.Secrets(dest.Namespace).Get(ctx, dest.Name, metav1.GetOptions{})
+	if err != nil || got.DeletionTimestamp != nil {
+		return mem, false // the run that follows finds out
+	}
+	if dest.Creation == delivery.Owner && controller(&got.ObjectMeta, dest) != ours {
+		return mem, false
+	}
+	is := Desired{Data: secret.FromMap(got.Data), Labels: pick(got.Labels, mem.Labels), Annotations: pick(got.Annotations, mem.Annotations)}
+	if w.digest(dest, is) != mem.Digest {
+		return mem, false
+	}
+	mem.Version = got.ResourceVersion
+	return mem, true
+}
+
+// pick returns the entries of m under the keys.
+func pick(m map[string]string, keys []string) map[string]string {
+	out := map[string]string{}
+	for _, k := range keys {
+		if v, ok := m[k]; ok {
+			out[k] = v
+		}
+	}
+	return out
+}
+
 // Older reports whether resource version a came before b. Resource versions
 // of one resource are comparable as numbers (Kubernetes KEP-5504); what is no
 // number is not older.
