@@ -43,7 +43,7 @@ test: sandbox build ## Run every test (PKG=./internal/... narrows, RACE=1 adds t
 
 .PHONY: lint
 lint: ## Run the linters
-	go tool -modfile=tools/go.mod golangci-lint run
+	go tool -modfile=tools/go.mod golangci-lint run --allow-parallel-runners
 
 .PHONY: generate
 generate: ## Generate the CRDs and the deepcopy functions

@@ -36,7 +36,7 @@ func gone(ctx context.Context, c client.Client, object client.Object) error {
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
-	return fmt.Errorf("%T %s is still there (%v)", object, object.GetName(), err)
+	return fmt.Errorf("%T %s is still there (%w)", object, object.GetName(), err)
 }
 
 func TestDeploymentGetsAReplicaSetAndPods(t *testing.T) {
@@ -60,7 +60,7 @@ func TestDeploymentGetsAReplicaSetAndPods(t *testing.T) {
 		var pods corev1.PodList
 		err := errors.Join(c.List(ctx, &sets, client.InNamespace(namespace)), c.List(ctx, &pods, client.InNamespace(namespace)))
 		if err != nil || len(sets.Items) != 1 || len(pods.Items) != 2 {
-			return fmt.Errorf("%d ReplicaSets, %d pods, %v", len(sets.Items), len(pods.Items), err)
+			return fmt.Errorf("%d ReplicaSets, %d pods, %w", len(sets.Items), len(pods.Items), err)
 		}
 		return nil
 	})

@@ -181,7 +181,7 @@ func TestSealedVaultAnswersNothingUntilUnsealed(t *testing.T) {
 	must(t, vault.Unseal(ctx))
 	testkit.Eventually(t, 10*time.Second, func() error {
 		if got, err := read(ctx, c, "x", "k"); err != nil || got != "v" {
-			return fmt.Errorf("got %v, %v", got, err)
+			return fmt.Errorf("got %v, %w", got, err)
 		}
 		return nil
 	})
@@ -234,7 +234,7 @@ func TestLeasesMakeAndRemoveUsers(t *testing.T) {
 	must(t, vault.Admin.Sys().RevokeWithContext(ctx, lease.LeaseID))
 	testkit.Eventually(t, 10*time.Second, func() error {
 		if users, err := vault.DatabaseUsers(ctx); err != nil || len(users) != 0 {
-			return fmt.Errorf("after it was revoked: got users %v, %v", users, err)
+			return fmt.Errorf("after it was revoked: got users %v, %w", users, err)
 		}
 		return nil
 	})
