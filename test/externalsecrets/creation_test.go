@@ -254,3 +254,11 @@ func TestARenamedTargetLeavesASecretThatIsNoLongerOurs(t *testing.T) {
 	b.Ready("app", corev1.ConditionTrue, "SecretSynced")
 	b.holds("before", "v", "one")
 }
+
+func TestOwnerFillsAnEmptySecret(t *testing.T) {
+	b := vaultBed(t)
+	b.putOne("app", "one")
+	b.make(plain("app"))
+	b.Apply(es("app", target("Owner", "")+one("app")))
+	b.holds("app", "v", "one")
+}

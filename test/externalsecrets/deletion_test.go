@@ -134,3 +134,26 @@ func TestDeletionPoliciesThatMakeNoSense(t *testing.T) {
 		{name: "merge-none", spec: deletion("None", "Merge") + one("app"), fails: []string{"spec.target.deletionPolicy", "None"}},
 	})
 }
+
+func TestASkippedSourceIsToldByAnEvent(t *testing.T) {
+	b := vaultBed(t)
+	b.putOne("b", "two")
+	b.Apply(es("app", deletion("Owner", "Delete")+two()))
+	b.holds("app", "b", "two")
+	b.Event("app", "MissingProviderSecret", "spec.data[0]")
+}
+
+func TestOwnerFillsASecretThatItEmptied(t *testing.T) {
+	b := vaultBed(t)
+	b.putOne("app", "one")
+	b.Apply(es("app", deletion("Owner", "Merge")+one("app")))
+	b.holds("app", "v", "one")
+	b.Synced("app")
+	b.drop("app")
+	b.Poke("app")
+	b.holds("app")
+	b.Synced("app")
+	b.putOne("app", "two")
+	b.Poke("app")
+	b.holds("app", "v", "two")
+}

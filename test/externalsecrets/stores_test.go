@@ -91,7 +91,7 @@ func TestStoresSayWhetherTheyCanBeUsed(t *testing.T) {
 	b.storeIs("SecretStore", "vault", "True", "Valid", "store validated")
 	b.storeIs("SecretStore", "v0", "True", "Valid", "store validated")
 	b.storeIs("SecretStore", "v1", "True", "ValidationUnknown")
-	b.storeIs("SecretStore", "v2", "False", "InvalidProviderConfig", "unable to create client")
+	b.storeIs("SecretStore", "v2", "False", "InvalidProviderConfig", "unable to validate store")
 	b.Event("vault", "Valid", "store validated")
 	b.Event("v1", "ValidationUnknown")
 	b.Event("v2", "InvalidProviderConfig")

@@ -239,3 +239,42 @@ func TestReadyIsNeverStale(t *testing.T) {
 	b.Apply(es("app", target("Owner", "")+one("app")))
 	b.Synced("app")
 }
+
+func TestOwnerRepairsASecretThatSomebodyEmptied(t *testing.T) {
+	b := vaultBed(t)
+	b.putOne("app", "one")
+	b.Apply(es("app", target("Owner", "")+one("app")))
+	s := b.holds("app", "v", "one")
+	b.change(s, func() { s.Data = nil })
+	b.holds("app", "v", "one")
+}
+
+func TestASecondObjectTakesOverWhatTheFirstLeft(t *testing.T) {
+	for _, policy := range []string{"Orphan", "CreateOrMerge"} {
+		t.Run(policy, func(t *testing.T) {
+			b := vaultBed(t)
+			b.putOne("first", "one")
+			b.putOne("second", "two")
+			terms := target(policy, ", name: shared")
+			b.Apply(es("first", terms+one("first")))
+			b.Synced("first")
+			b.Apply(es("second", terms+one("second")))
+			b.Failed("second", "target is owned by another ExternalSecret")
+			b.remove(b.ExternalSecret("first"))
+			b.holds("shared", "v", "two")
+			b.Synced("second")
+		})
+	}
+}
+
+func TestASecondObjectTakesOverWhenTheFirstTurnsAway(t *testing.T) {
+	b := vaultBed(t)
+	b.putOne("first", "one")
+	b.putOne("second", "two")
+	b.Apply(es("first", target("Orphan", ", name: shared")+one("first")))
+	b.Synced("first")
+	b.Apply(es("second", target("Orphan", ", name: shared")+one("second")))
+	b.Failed("second", "target is owned by another ExternalSecret")
+	b.Apply(es("first", target("Orphan", ", name: elsewhere")+one("first")))
+	b.holds("shared", "v", "two")
+}
