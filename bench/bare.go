@@ -32,7 +32,7 @@ func (l *lab) learn(ctx context.Context) (p pattern, err error) {
 	if err := errors.Join(l.namespace(ctx, namespace), l.freshStore(ctx)); err != nil {
 		return p, err
 	}
-	if _, err := l.apply(ctx, namespace, 1, 1, "1h"); err != nil {
+	if _, err := l.apply(ctx, namespace, 1, 1, noRefresh); err != nil {
 		return p, err
 	}
 	if _, err := l.coldTurn(ctx, namespace, 1, 0); err != nil {
@@ -65,7 +65,7 @@ func (l *lab) bareTurn(ctx context.Context, namespace string, p pattern, n, keys
 	if err := l.namespace(ctx, namespace); err != nil {
 		return turn{}, err
 	}
-	objects, err := l.apply(ctx, namespace, n, keys, "1h")
+	objects, err := l.apply(ctx, namespace, n, keys, noRefresh)
 	if err != nil {
 		return turn{}, err
 	}

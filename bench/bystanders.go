@@ -19,10 +19,27 @@ const (
 	bystanderSettle = 30 * time.Second
 )
 
+// bystanderResult is what they cost.
+type bystanderResult struct {
+	none, first, second int64 // own memory beside none of them, half, and all
+	peak                int64 // of the start beside half
+	start               usage
+}
+
 // bystanders measures what Secrets cost that are not ours.
 func bystanders(ctx context.Context, l *lab, res *result) error {
 	const namespace = "others"
 	if err := l.namespace(ctx, namespace); err != nil {
+		return err
+	}
+	var got bystanderResult
+	alone, err := l.startOperator(ctx)
+	if err != nil {
+		return err
+	}
+	got.none, err = alone.settled(ctx)
+	alone.stop()
+	if err != nil {
 		return err
 	}
 	say("  creating %d Secrets", bystanderCount)
@@ -36,28 +53,28 @@ func bystanders(ctx context.Context, l *lab, res *result) error {
 	}
 	defer op.stop()
 	begin.op = op
-	if err := pause(ctx, bystanderSettle); err != nil {
+	if got.first, err = op.settled(ctx); err != nil {
 		return err
 	}
-	start := begin.until()
-	first, err := rssAnon(op.pid)
-	if err != nil {
-		return op.explain(err)
-	}
-	peak := op.peak.Load()
+	got.start, got.peak = begin.until(), op.peak.Load()
 	say("  creating %d more", bystanderCount)
 	if err := l.others(ctx, namespace, "second"); err != nil {
 		return err
 	}
-	if err := pause(ctx, bystanderSettle); err != nil {
+	if got.second, err = op.settled(ctx); err != nil {
 		return err
 	}
-	second, err := rssAnon(op.pid)
-	if err != nil {
-		return op.explain(err)
-	}
-	res.bystanders(start, first, peak, second)
+	res.bystanders(got)
 	return nil
+}
+
+// settled is the operator's own memory after a while.
+func (o *operator) settled(ctx context.Context) (int64, error) {
+	if err := pause(ctx, bystanderSettle); err != nil {
+		return 0, err
+	}
+	rss, err := rssAnon(o.pid)
+	return rss, o.explain(err)
 }
 
 // others creates Secrets as a cluster is full of: some labels, random data.

@@ -41,7 +41,7 @@ func cold(n, keys int) func(context.Context, *lab, *result) error {
 		if err := errors.Join(l.namespace(ctx, namespace), l.freshStore(ctx)); err != nil {
 			return err
 		}
-		if _, err := l.apply(ctx, namespace, n, keys, "1h"); err != nil {
+		if _, err := l.apply(ctx, namespace, n, keys, noRefresh); err != nil {
 			return err
 		}
 		got, err := l.coldTurn(ctx, namespace, n, settle)

@@ -104,12 +104,16 @@ func (r *result) still(got stillResult) {
 }
 
 // bystanders turns memory into figures.
-func (r *result) bystanders(start usage, first, peak, second int64) {
-	r.add(fmt.Sprintf("own memory beside %d Secrets", bystanderCount), mb(first), megabytes, atMost(24))
-	r.plain("own memory, peak of the start", mb(peak), megabytes)
-	r.plain("CPU of tacit for the start", start.Operator.Seconds(), seconds)
-	r.plain(fmt.Sprintf("own memory beside %d", 2*bystanderCount), mb(second), megabytes)
-	r.add("own memory for each further Secret", float64(second-first)/bystanderCount, bytesEach, atMost(512))
+func (r *result) bystanders(got bystanderResult) {
+	const all = 2 * bystanderCount
+	r.plain("own memory beside none", mb(got.none), megabytes)
+	r.add(fmt.Sprintf("own memory beside %d Secrets", bystanderCount), mb(got.first), megabytes, atMost(24))
+	r.plain("own memory, peak of the start", mb(got.peak), megabytes)
+	r.plain("CPU of tacit for the start", got.start.Operator.Seconds(), seconds)
+	r.plain(fmt.Sprintf("own memory beside %d", all), mb(got.second), megabytes)
+	// Garbage moves this by a few hundred bytes either way.
+	r.add("own memory for each further Secret", float64(got.second-got.first)/bystanderCount, bytesEach, atMost(512))
+	r.plain("own memory for each Secret, all against none", float64(got.second-got.none)/all, bytesEach)
 }
 
 // requests adds a figure for each kind of request to the API server.
