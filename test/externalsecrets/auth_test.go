@@ -289,3 +289,27 @@ spec:
 		{name: "missing", spec: "data: [{secretKey: k, remoteRef: {key: nope}}]", fails: []string{`"nope"`}},
 	})
 }
+
+func TestATokenWithMoreRightsIsUsedAtOnce(t *testing.T) {
+	b := emptyBed(t)
+	b.putOne("app", "one")
+	b.Apply(secretOf("token", "t", b.token(testkit.ReadOnly("secret/data/elsewhere"))) + authStore("tokenSecretRef: {name: token, key: t}") + es("app", one("app")))
+	b.Failed("app", "could not get secret data from provider")
+	// Some failures in a row, so that the next try by itself is far away.
+	for range 4 {
+		b.Poke("app")
+		b.Failed("app", "could not get secret data from provider")
+	}
+	b.Apply(secretOf("token", "t", b.token(b.rules())))
+	within(t, atOnce, func() { b.holds("app", "v", "one"); b.Synced("app") })
+}
+
+func TestAReadersCredentialThatComesLaterIsUsedAtOnce(t *testing.T) {
+	b := emptyBed(t)
+	b.putOne("app", "one")
+	b.Apply(clusterStore("provider: {vault: {server: $VAULT, path: secret, auth: {tokenSecretRef: {name: mine, key: t}}}}") +
+		strings.ReplaceAll(es("app", one("app")), "{name: vault}", "{name: $NS, kind: ClusterSecretStore}"))
+	b.Failed("app", "Secret "+b.NS+"/mine does not exist")
+	b.Apply(secretOf("mine", "t", b.token(b.rules())))
+	within(t, atOnce, func() { b.holds("app", "v", "one"); b.Synced("app") })
+}

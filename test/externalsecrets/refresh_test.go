@@ -93,3 +93,23 @@ func TestAnIntervalThatIsNone(t *testing.T) {
 	b.putOne("app", "one")
 	b.run([]reads{{name: "app", spec: "refreshInterval: soon" + one("app"), fails: []string{"spec.refreshInterval", `"soon"`}}})
 }
+
+func TestWhatOthersAddToASecretIsNoReasonToReadAgain(t *testing.T) {
+	b, proxy := proxiedBed(t)
+	for name, when := range map[string]string{"once": "refreshPolicy: CreatedOnce", "never": "refreshInterval: 0s"} {
+		b.putOne(name, "one")
+		b.Apply(es(name, schedule(when)+one(name)))
+		s := b.holds(name, "v", "one")
+		b.Synced(name)
+		b.putOne(name, "two")
+		count, _ := b.writes(s)
+		b.change(s, func() { s.Labels["foreign"] = "x" })
+		b.putOne("mark-"+name, "m")
+		b.Apply(es("mark-"+name, one("mark-"+name)))
+		b.Synced("mark-" + name)
+		b.holds(name, "v", "one")
+		if n, reads := count(), b.readsOf(proxy, name); n != 1 || reads != 1 {
+			t.Errorf("%s: %d writes, of which one was the label, and %d reads", name, n, reads)
+		}
+	}
+}
