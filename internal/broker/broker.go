@@ -153,7 +153,9 @@ func (b *Broker) session(ctx context.Context, store *delivery.Store, namespace s
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s := b.sessions[id]; s != nil {
-		if s.uid == store.Object.UID && s.generation == store.Object.Generation {
+		// Who began with an older generation goes on with the newer one.
+		if s.uid == store.Object.UID && s.generation >= store.Object.Generation {
+			s.used = b.now()
 			return s, nil
 		}
 		delete(b.sessions, id)
@@ -167,6 +169,7 @@ func (b *Broker) session(ctx context.Context, store *delivery.Store, namespace s
 	s := newSession(b, store, func(ctx context.Context) (backend.Backend, error) {
 		return open(ctx, store.Config, b.credentials(store.Ref, namespace))
 	})
+	s.used = b.now()
 	b.sessions[id] = s
 	return s, nil
 }
@@ -189,14 +192,9 @@ func Referent(store *delivery.Store) bool {
 // credentials as they are then; with a namespace, only those for its readers.
 // It returns at once.
 func (b *Broker) Forget(ctx context.Context, store delivery.StoreRef, namespace string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for id, s := range b.sessions {
-		if id.store == store && (namespace == "" || id.namespace == namespace) {
-			delete(b.sessions, id)
-			go s.close(context.WithoutCancel(ctx))
-		}
-	}
+	b.closeIf(ctx, func(id identity, _ *session) bool {
+		return id.store == store && (namespace == "" || id.namespace == namespace)
+	})
 }
 
 // Start tidies until ctx ends, then closes every session.
@@ -206,16 +204,26 @@ func (b *Broker) Start(ctx context.Context) error {
 	for {
 		select {
 		case <-tick.C:
-			b.mu.Lock()
-			for _, s := range b.sessions {
-				s.flights.tidy()
-			}
-			b.mu.Unlock()
+			b.tidy(ctx)
 		case <-ctx.Done():
 			b.closeAll(context.WithoutCancel(ctx))
 			return nil
 		}
 	}
+}
+
+// readerIdle is how long a session with a reader's own credentials is kept
+// unused. There may be as many as namespaces; a store's own session stays.
+const readerIdle = 15 * time.Minute
+
+func (b *Broker) tidy(ctx context.Context) {
+	b.mu.Lock()
+	for _, s := range b.sessions {
+		s.flights.tidy()
+	}
+	b.mu.Unlock()
+	limit := b.now().Add(-readerIdle)
+	b.closeIf(ctx, func(id identity, s *session) bool { return id.namespace != "" && s.used.Before(limit) })
 }
 
 // closeAll gives every session back, for at most five seconds: tokens that
@@ -238,4 +246,22 @@ func (b *Broker) closeAll(ctx context.Context) {
 func (b *Broker) Drop(ctx context.Context, store delivery.StoreRef) {
 	b.Forget(ctx, store, "")
 	b.metrics.forget(store)
+}
+
+// ForgetReader closes the sessions that took their credentials from a
+// namespace which is gone: another of that name is another tenant's.
+func (b *Broker) ForgetReader(ctx context.Context, namespace string) {
+	b.closeIf(ctx, func(id identity, _ *session) bool { return id.namespace == namespace })
+}
+
+// closeIf closes the sessions that match. It returns at once.
+func (b *Broker) closeIf(ctx context.Context, match func(identity, *session) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, s := range b.sessions {
+		if match(id, s) {
+			delete(b.sessions, id)
+			go s.close(context.WithoutCancel(ctx))
+		}
+	}
 }

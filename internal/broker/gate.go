@@ -44,6 +44,7 @@ func (g *gate) learn(now time.Time, err error) {
 		}
 		return
 	}
+	shut := now.Before(g.until)
 	var wait time.Duration
 	switch {
 	case e.Kind == backend.Throttled:
@@ -52,10 +53,15 @@ func (g *gate) learn(now time.Time, err error) {
 	case e.RetryAfter > 0:
 		wait = e.RetryAfter
 	case e.Kind == backend.Refused && e.LoggedOut:
+		if shut {
+			return // it was under way when another was refused
+		}
 		wait = min(g.first<<min(g.refusals, 16), g.max)
 		g.refusals++
 	default:
 		return
 	}
-	g.until, g.why = now.Add(wait), e
+	if until := now.Add(wait); until.After(g.until) {
+		g.until, g.why = until, e
+	}
 }

@@ -24,7 +24,7 @@ func NewMetrics() *Metrics {
 	return &Metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tacit_backend_calls_total",
-			Help: "Calls to a store, by operation (check, read, find, close) and outcome (ok or the kind of error).",
+			Help: "Calls to a store, by operation (check, read, find) and outcome (ok or the kind of error).",
 		}, append([]string{"operation", "outcome"}, storeLabels...)),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "tacit_backend_call_duration_seconds",
@@ -84,7 +84,5 @@ func (m *storeMetrics) called(op string, took time.Duration, err error) {
 		outcome = string(backend.KindOf(err))
 	}
 	m.calls.With(prometheus.Labels{"operation": op, "outcome": outcome}).Inc()
-	if op != "close" {
-		m.duration.Observe(took.Seconds())
-	}
+	m.duration.Observe(took.Seconds())
 }

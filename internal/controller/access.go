@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
@@ -54,6 +55,26 @@ func (a *access) stores(ctx context.Context, plan *delivery.Delivery) (map[deliv
 		out[ref] = store
 	}
 	return out, nil
+}
+
+// denied reports that a store's conditions shut the object's namespace out.
+func (a *access) denied(ctx context.Context, plan *delivery.Delivery) bool {
+	_, err := a.stores(ctx, plan)
+	return delivery.KindOf(err) == delivery.StoreDenied
+}
+
+// fingerprint tells the stores of the plan, as they are, from any others.
+func (a *access) fingerprint(ctx context.Context, plan *delivery.Delivery) string {
+	var all strings.Builder
+	for _, ref := range plan.Stores() {
+		if kind := a.kinds[ref.Kind]; kind != nil {
+			obj := kind.Kind().New()
+			if a.reader.Get(ctx, types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}, obj) == nil {
+				fmt.Fprintf(&all, "%s/%d ", obj.GetUID(), obj.GetGeneration())
+			}
+		}
+	}
+	return all.String()
 }
 
 // store reads and translates one store.

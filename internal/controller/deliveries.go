@@ -17,6 +17,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine"
+	"github.com/tacit-secrets/tacit/internal/engine/target"
 )
 
 // deliveryReconciler runs the objects of one kind.
@@ -56,6 +57,9 @@ func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 		return reconcile.Result{}, r.release(ctx, obj, r.kind.Finalizers)
 	}
 	mem := r.memories.of(req.NamespacedName, obj.GetUID())
+	if target.Older(obj.GetResourceVersion(), mem.status) {
+		return reconcile.Result{RequeueAfter: cacheLag}, nil
+	}
 	woken := r.woken(req.NamespacedName, &mem, now)
 	r.Metrics.began(r.kind.GVK.Kind, woken.asked, now)
 
@@ -77,10 +81,23 @@ func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 }
 
 func usesConfigMap(plan *delivery.Delivery) bool {
-	t := plan.Shape.Template
-	return t != nil && slices.ContainsFunc(t.From, func(f delivery.TemplateFrom) bool {
-		return f.Object != nil && f.Object.Kind == "ConfigMap"
-	})
+	return slices.ContainsFunc(templates(plan), func(o *delivery.TemplateObject) bool { return o.Kind == "ConfigMap" })
+}
+
+func usesTemplates(plan *delivery.Delivery) bool { return len(templates(plan)) > 0 }
+
+// templates are the objects that the plan takes templates from.
+func templates(plan *delivery.Delivery) []*delivery.TemplateObject {
+	if plan.Shape.Template == nil {
+		return nil
+	}
+	var all []*delivery.TemplateObject
+	for i := range plan.Shape.Template.From {
+		if o := plan.Shape.Template.From[i].Object; o != nil {
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 // woken says why the object runs and since when.
@@ -106,16 +123,20 @@ func (r *deliveryReconciler) idle(ctx context.Context, plan *delivery.Delivery, 
 	if mem.at.After(last) {
 		last, current = mem.at, mem.done == s.Fingerprint
 	}
-	// Not even a changed store overrules a policy that says "never again".
-	settled := !last.IsZero() && (s.Policy == delivery.CreatedOnce || s.Policy == delivery.Periodic && s.Interval <= 0)
-	if woken.force && !settled || mem.failures > 0 || s.Failing && mem.at.IsZero() || due(plan, current, last, now) {
+	switch {
+	case mem.failures > 0, s.Failing && mem.at.IsZero(), due(plan, current, last, now):
 		return run
-	}
-	if !r.intact(plan, mem) {
+	case !settled(s, current) && r.outdated(ctx, plan, mem, woken):
+		return run
+	case !r.intact(plan, mem, current):
 		var same bool
-		if mem.target, same = r.Engine.Writer.Recognise(ctx, &plan.Destination, mem.target); !same {
-			return run
+		if mem.target, same = r.Engine.Writer.Recognise(ctx, &plan.Destination, mem.target); same {
+			break
 		}
+		if wait := mem.repairs.pause() - now.Sub(mem.repairs.last); wait > 0 {
+			return wait
+		}
+		return run
 	}
 	if mem.result == "" {
 		mem.result = delivery.Synced
@@ -127,9 +148,26 @@ func (r *deliveryReconciler) idle(ctx context.Context, plan *delivery.Delivery, 
 	return max(mem.due.Sub(now), time.Millisecond)
 }
 
+// settled reports that the plan, having run, reads its sources again for no
+// other reason than its own manifest: not even a changed store overrules a
+// policy that says so.
+func settled(s *delivery.Schedule, current bool) bool {
+	return s.Policy == delivery.CreatedOnce || s.Policy == delivery.OnChange && current ||
+		s.Policy == delivery.Periodic && s.Interval <= 0
+}
+
+// outdated reports that what the plan depends on is not what it last ran
+// with, or may not be.
+func (r *deliveryReconciler) outdated(ctx context.Context, plan *delivery.Delivery, mem *memory, woken wake) bool {
+	return woken.force ||
+		woken.access && r.access.denied(ctx, plan) ||
+		woken.store && mem.stores != r.access.fingerprint(ctx, plan) ||
+		mem.at.IsZero() && usesTemplates(plan)
+}
+
 // intact reports that nobody touched the Secret since it was found right:
 // its version is the one remembered, here or in the status.
-func (r *deliveryReconciler) intact(plan *delivery.Delivery, mem *memory) bool {
+func (r *deliveryReconciler) intact(plan *delivery.Delivery, mem *memory, current bool) bool {
 	dest := &plan.Destination
 	switch {
 	case dest.Creation == delivery.None, dest.Creation == delivery.Orphan,
@@ -140,15 +178,23 @@ func (r *deliveryReconciler) intact(plan *delivery.Delivery, mem *memory) bool {
 	if got == nil {
 		return mem.result == delivery.Missing
 	}
-	if mem.target.Knows(got) {
-		return true
+	if mem.target.Version != "" {
+		return mem.target.Knows(got)
 	}
-	return mem.target.Version == "" && dest.Bound.Name == dest.Name && dest.Bound.Version == got.ResourceVersion
+	if dest.Bound.Name != dest.Name {
+		return false
+	}
+	// After a start. Where reading the sources again could bring what the
+	// policy does not want, a Secret that is there and ours is right.
+	return dest.Bound.Version == got.ResourceVersion ||
+		settled(&plan.Schedule, current) && target.Holds(dest, got)
 }
 
 // run runs the plan, unless err says already why it cannot.
 func (r *deliveryReconciler) run(ctx context.Context, plan *delivery.Delivery, mem *memory, woken wake, err error) delivery.Outcome {
 	job := engine.Job{Plan: plan, Memory: mem.target}
+	// Before the run, so that a store which changes meanwhile is noticed.
+	used := r.access.fingerprint(ctx, plan)
 	if err == nil {
 		var stores map[delivery.StoreRef]*delivery.Store
 		stores, err = r.access.stores(ctx, plan)
@@ -169,6 +215,9 @@ func (r *deliveryReconciler) run(ctx context.Context, plan *delivery.Delivery, m
 	}
 	var out delivery.Outcome
 	out, mem.target = r.Engine.Run(ctx, job)
+	if out.Err == nil {
+		mem.stores = used
+	}
 	return out
 }
 
@@ -180,34 +229,37 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 	r.Metrics.ended(r.kind.GVK.Kind, woken.asked, now, &out)
 	mem.result, mem.due = out.Result, time.Time{}
 	result := reconcile.Result{Priority: &byTimer}
-	switch {
-	case out.Result == delivery.Untouched || out.Result == delivery.Waiting:
-		if woken.force && out.Result == delivery.Waiting {
-			// What forced this run still stands when the store is known.
-			r.wakes.ask(name, woken.asked, true)
+	switch out.Result {
+	case delivery.Untouched, delivery.Waiting:
+		// What woke this run still stands when the store is known.
+		if woken.force || woken.store || woken.access {
+			r.wakes.ask(name, woken)
 		}
 		r.memories.keep(name, mem)
 		return reconcile.Result{}, nil
-	case out.Result == delivery.Failed:
+	case delivery.Failed:
 		mem.failures++
 		result.RequeueAfter = r.afterFailure(plan, &mem, out.Err)
 	default:
 		mem.failures, mem.done, mem.at = 0, plan.Schedule.Fingerprint, out.At
+		if out.Change == delivery.Updated {
+			mem.repairs.wrote(now)
+		}
 		if periodic(&plan.Schedule) {
 			mem.due = nextTick(plan, out.At)
 			result.RequeueAfter = max(mem.due.Sub(now), time.Millisecond)
 		}
-	}
-	if out.Err == nil {
 		out.Note = strings.Join(append(plan.Warnings, notes(out.Note)...), "; ")
 	}
 	r.memories.keep(name, mem)
 	if out.Err != nil && out.Err.Kind == delivery.Conflict {
 		// Run again with what the other one wrote; not worth a status.
+		r.wakes.ask(name, woken)
 		return result, nil
 	}
 	log.FromContext(ctx).V(1).Info("ran", "result", out.Result, "change", out.Change, "error", out.Err)
-	if err := r.patchStatus(ctx, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, now) }); err != nil {
+	version, err := r.patchStatus(ctx, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, now) })
+	if err != nil {
 		if apierrors.HasStatusCause(err, "NamespaceTerminating") {
 			return reconcile.Result{}, nil
 		}
@@ -216,10 +268,13 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 		r.memories.keep(name, mem)
 		return reconcile.Result{}, fmt.Errorf("write the status of %s: %w", plan.Object, err)
 	}
+	mem.status = version
+	r.memories.keep(name, mem)
 	return result, nil
 }
 
-// conflictRetry is short: the watch brings the other's write in the meantime.
+// conflictRetry is short: the watch brings the other's write in the meantime,
+// and the next run reads the Secret rather than trust its memory.
 const conflictRetry = 20 * time.Millisecond
 
 // afterFailure is when to try again; 0 means when something changes. What
@@ -227,8 +282,10 @@ const conflictRetry = 20 * time.Millisecond
 func (r *deliveryReconciler) afterFailure(plan *delivery.Delivery, mem *memory, err *delivery.Error) time.Duration {
 	switch {
 	case err.Kind == delivery.Conflict:
-		mem.failures--
-		return conflictRetry
+		mem.target = target.Memory{}
+		if mem.failures <= 3 {
+			return conflictRetry
+		}
 	case err.Kind == delivery.StoreMissing || err.Kind == delivery.StoreNotReady || err.Kind.Final():
 		// Woken by the store, the manifest or the target. The long retry is
 		// for what was missed.

@@ -23,6 +23,40 @@ type memory struct {
 	failures int
 	result   delivery.Result
 	target   target.Memory
+	// stores are those of the last success, as they were then.
+	stores string
+	// status is the version of the object with the status that we wrote
+	// last.
+	status  string
+	repairs repairs
+}
+
+// repairs are the writes to a destination in quick succession: somebody else
+// may undo each of them.
+type repairs struct {
+	n    int
+	last time.Time
+}
+
+// A destination is repaired at once so many times; then ever more slowly.
+const (
+	quickRepairs = 5
+	repairWindow = 10 * time.Second
+)
+
+func (r *repairs) wrote(now time.Time) {
+	if now.Sub(r.last) > repairWindow+r.pause() {
+		r.n = 0
+	}
+	r.n, r.last = r.n+1, now
+}
+
+// pause is how long after the last write the next repair has to wait.
+func (r *repairs) pause() time.Duration {
+	if r.n <= quickRepairs {
+		return 0
+	}
+	return min(firstRetry<<min(r.n-quickRepairs-1, 16), lastRetry)
 }
 
 // memories are the memory of every object of a kind.

@@ -8,6 +8,9 @@ import (
 	"github.com/tacit-secrets/tacit/internal/delivery"
 )
 
+// minInterval bounds how often one object may ask a store that it shares.
+const minInterval = time.Second
+
 // slots an interval is divided into. Objects whose first source is the same
 // share a slot, so that they ask together and cost one read; different
 // sources spread over the interval, so that the load is flat. A source that
@@ -17,14 +20,18 @@ const slots = 12
 
 // nextTick is when a refresh is due that follows one at last: the next tick
 // of the object's slot, at most one interval later.
+//
+// Ticks are at whole seconds where the interval is, for that is what a status
+// remembers of when it last ran.
 func nextTick(plan *delivery.Delivery, last time.Time) time.Time {
-	interval := plan.Schedule.Interval
+	interval := max(plan.Schedule.Interval, minInterval)
 	phase := time.Duration(0)
 	if len(plan.Sources) > 0 {
 		s := &plan.Sources[0]
 		store := hash(s.Store.Kind, s.Store.Namespace, s.Store.Name)
 		slot := hash(s.Remote.Key, s.Search.Path, s.Search.Name) % slots
-		phase = time.Duration(store%uint64(interval)) + interval/slots*time.Duration(slot)
+		phase = time.Duration(store % uint64(interval)).Truncate(time.Second)
+		phase += (interval / slots * time.Duration(slot)).Truncate(time.Second)
 	}
 	since := (last.UnixNano() - int64(phase)) % int64(interval)
 	if since < 0 {

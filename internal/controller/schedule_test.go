@@ -24,6 +24,7 @@ func TestARefreshComesWithinTheInterval(t *testing.T) {
 		last := time.Unix(0, rapid.Int64Range(0, 4e18).Draw(t, "last"))
 		plan := planOf(rapid.String().Draw(t, "key"), interval)
 		tick := nextTick(plan, last)
+		interval = max(interval, minInterval)
 		if !tick.After(last) || tick.Sub(last) > interval {
 			t.Fatalf("after %v comes %v, with an interval of %v", last, tick, interval)
 		}
@@ -31,6 +32,40 @@ func TestARefreshComesWithinTheInterval(t *testing.T) {
 			t.Fatalf("ticks are %v apart, want %v", again.Sub(tick), interval)
 		}
 	})
+}
+
+// A status remembers whole seconds.
+func TestATickIsNotDueAgainAfterARestart(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		interval := time.Duration(rapid.Int64Range(1, 1_000_000).Draw(t, "interval")) * time.Second
+		plan := planOf(rapid.String().Draw(t, "key"), interval)
+		tick := nextTick(plan, time.Unix(0, rapid.Int64Range(0, 4e18).Draw(t, "last")))
+		ran := tick.Add(time.Duration(rapid.Int64Range(0, int64(900*time.Millisecond)).Draw(t, "late")))
+		if remembered := ran.Truncate(time.Second); due(plan, true, remembered, ran.Add(50*time.Millisecond)) {
+			t.Fatalf("ran at %v, is due again at once by %v", ran, remembered)
+		}
+	})
+}
+
+func TestRepairsThatAreUndoneSlowDown(t *testing.T) {
+	t.Parallel()
+	var r repairs
+	now := time.Unix(1_800_000_000, 0)
+	for i := range 20 {
+		if pause := r.pause(); i <= quickRepairs && pause > 0 || pause > lastRetry {
+			t.Fatalf("pause of %v after %d repairs", pause, i)
+		}
+		now = now.Add(r.pause() + 100*time.Millisecond)
+		r.wrote(now)
+	}
+	if r.pause() != lastRetry {
+		t.Errorf("pause of %v after 20 repairs, want %v", r.pause(), lastRetry)
+	}
+	r.wrote(now.Add(lastRetry + time.Minute))
+	if r.pause() != 0 {
+		t.Errorf("pause of %v after a repair that held", r.pause())
+	}
 }
 
 func TestObjectsWithOneKeyShareTheirTickAndOthersSpread(t *testing.T) {

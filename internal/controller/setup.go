@@ -75,9 +75,8 @@ func addStores(ctx context.Context, mgr manager.Manager, shared *Shared, d diale
 	if err != nil {
 		return err
 	}
-	r := &storeReconciler{Shared: shared, dialect: d, kind: kind, failures: map[types.NamespacedName]int{}}
-	c, err := controller.New(strings.ToLower(kind.GVK.Kind), mgr, controller.Options{
-		Reconciler: r, MaxConcurrentReconciles: min(shared.Workers, 8)})
+	r := &storeReconciler{Shared: shared, dialect: d, kind: kind, failures: map[types.NamespacedName]int{}, statuses: map[types.NamespacedName]string{}}
+	c, err := newController(kind, mgr, r, shared.Workers)
 	if err != nil {
 		return err
 	}
@@ -91,7 +90,7 @@ func addStores(ctx context.Context, mgr manager.Manager, shared *Shared, d diale
 		}
 	}
 	r.uses = configMaps(c, cache, wake)
-	return watchAll(c,
+	return watchAll(mgr, c,
 		source.Kind(cache, kind.New(), onManifest(func(_ context.Context, obj client.Object, q queue) {
 			q.Add(request{NamespacedName: client.ObjectKeyFromObject(obj)})
 		})),
@@ -116,8 +115,7 @@ func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, d d
 	}
 	shared.Metrics.watch(kind.GVK.Kind, r.memories)
 	shared.serve(d)
-	c, err := controller.New(strings.ToLower(kind.GVK.Kind), mgr, controller.Options{
-		Reconciler: r, MaxConcurrentReconciles: shared.Workers})
+	c, err := newController(kind, mgr, r, shared.Workers)
 	if err != nil {
 		return err
 	}
@@ -131,18 +129,32 @@ func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, d d
 		sources = append(sources, source.Kind(cache, s.Kind().New(), onStore(s, r.wakeByStore)))
 	}
 	if shared.ClusterScoped {
-		sources = append(sources, source.Kind(cache, client.Object(partial("Namespace")), onLabels(r.wakeByNamespace)))
+		sources = append(sources,
+			source.Kind(cache, client.Object(partial("Namespace")), onLabels(r.wakeByNamespace)),
+			source.Kind(cache, client.Object(partial("Namespace")), onGone(func(ctx context.Context, ns client.Object) {
+				shared.Broker.ForgetReader(ctx, ns.GetName())
+			})))
 	}
-	return watchAll(c, sources...)
+	return watchAll(mgr, c, sources...)
 }
 
-func watchAll(c controller.Controller, sources ...source.Source) error {
+// newController returns a controller that the manager does not run yet: a
+// running manager would start it before it has its sources, and so before it
+// knows what there is.
+func newController(kind dialect.Kind, mgr manager.Manager, r reconcile.Reconciler, workers int) (controller.Controller, error) {
+	options := controller.Options{Reconciler: r, MaxConcurrentReconciles: workers, Logger: mgr.GetLogger()}
+	options.DefaultFromConfig(mgr.GetControllerOptions())
+	return controller.NewUnmanaged(strings.ToLower(kind.GVK.Kind), options)
+}
+
+// watchAll gives the controller its sources and then to the manager.
+func watchAll(mgr manager.Manager, c controller.Controller, sources ...source.Source) error {
 	for _, s := range sources {
 		if err := c.Watch(s); err != nil {
 			return err
 		}
 	}
-	return nil
+	return mgr.Add(c)
 }
 
 // configMaps returns a function that starts the watch of ConfigMaps when the

@@ -18,6 +18,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/broker"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/engine/target"
 )
 
 // storeReconciler validates stores: when they or their credentials change,
@@ -31,6 +32,7 @@ type storeReconciler struct {
 
 	mu       sync.Mutex
 	failures map[types.NamespacedName]int
+	statuses map[types.NamespacedName]string // versions with what we wrote last
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -38,13 +40,19 @@ func (r *storeReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 	obj := r.kind.New()
 	if err := r.Cluster.GetCache().Get(ctx, req.NamespacedName, obj); err != nil {
 		if client.IgnoreNotFound(err) == nil {
-			r.settle(req.NamespacedName, true)
+			r.forget(req.NamespacedName)
 			r.Broker.Drop(ctx, delivery.StoreRef{Kind: r.kind.GVK.Kind, Namespace: req.Namespace, Name: req.Name})
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
+	if target.Older(obj.GetResourceVersion(), r.status(req.NamespacedName)) {
+		return reconcile.Result{RequeueAfter: cacheLag}, nil
+	}
 	if !obj.GetDeletionTimestamp().IsZero() {
-		return reconcile.Result{}, r.release(ctx, obj, r.kind.Finalizers)
+		// While somebody else holds it, it serves those who name it.
+		if err := r.release(ctx, obj, r.kind.Finalizers); err != nil {
+			return reconcile.Result{}, err
+		}
 	}
 	store, err := r.dialect.Translate(obj)
 	if otherClass(&store, r.Class) {
@@ -58,10 +66,11 @@ func (r *storeReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 	if ctx.Err() != nil {
 		return reconcile.Result{}, ctx.Err()
 	}
-	if err := r.patchStatus(ctx, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, r.Now()) }); err != nil {
+	version, err := r.patchStatus(ctx, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, r.Now()) })
+	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("write the status of %s: %w", store.Object, err)
 	}
-	return reconcile.Result{RequeueAfter: r.again(req.NamespacedName, &store, &out)}, nil
+	return reconcile.Result{RequeueAfter: r.again(req.NamespacedName, &store, &out, version), Priority: &byTimer}, nil
 }
 
 // notes is a list of one, or of none.
@@ -87,6 +96,9 @@ func (r *storeReconciler) validate(ctx context.Context, store *delivery.Store, e
 	if broker.Referent(store) {
 		return delivery.StoreOutcome{Undecided: true, Note: "its credentials come from the namespaces that use it"}
 	}
+	// A store that hangs holds a worker no longer than this.
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
 	switch err := r.Broker.Check(ctx, store, store.Ref.Namespace); {
 	case err == nil:
 		return delivery.StoreOutcome{}
@@ -124,10 +136,13 @@ func storeError(err error) *delivery.Error {
 // lastStoreRetry bounds how long a store that came back stays unnoticed.
 const lastStoreRetry = 30 * time.Second
 
+// checkTimeout bounds the validation of a store.
+const checkTimeout = 10 * time.Second
+
 // again is when the store is validated next: by its recheck interval, sooner
 // while it fails.
-func (r *storeReconciler) again(name types.NamespacedName, store *delivery.Store, out *delivery.StoreOutcome) time.Duration {
-	n := r.settle(name, out.Err == nil)
+func (r *storeReconciler) again(name types.NamespacedName, store *delivery.Store, out *delivery.StoreOutcome, version string) time.Duration {
+	n := r.settle(name, out.Err == nil, version)
 	if out.Err == nil {
 		every := store.Recheck
 		if every <= 0 {
@@ -141,14 +156,29 @@ func (r *storeReconciler) again(name types.NamespacedName, store *delivery.Store
 	return max(min(retryAfter(n, out.Err), lastStoreRetry), out.Err.RetryAfter)
 }
 
-// settle counts failures in a row.
-func (r *storeReconciler) settle(name types.NamespacedName, ok bool) int {
+// settle counts failures in a row, and notes which version of the store has
+// the status.
+func (r *storeReconciler) settle(name types.NamespacedName, ok bool, version string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.statuses[name] = version
 	if ok {
 		delete(r.failures, name)
 		return 0
 	}
 	r.failures[name]++
 	return r.failures[name]
+}
+
+func (r *storeReconciler) status(name types.NamespacedName) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.statuses[name]
+}
+
+func (r *storeReconciler) forget(name types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.failures, name)
+	delete(r.statuses, name)
 }

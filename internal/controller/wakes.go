@@ -13,6 +13,11 @@ import (
 type wake struct {
 	asked time.Time
 	force bool
+	// store: a store of the object may not be the one that it was last run
+	// with.
+	store bool
+	// access: the object's namespace may have gained or lost a store.
+	access bool
 }
 
 // wakes remembers for each object that is queued when that was asked. The
@@ -25,13 +30,17 @@ type wakes struct {
 
 func newWakes() *wakes { return &wakes{by: map[types.NamespacedName]wake{}} }
 
-// ask notes a wake. The latest time counts: who asks again may know of a
-// newer value.
-func (w *wakes) ask(name types.NamespacedName, at time.Time, force bool) {
+// ask notes a wake. The latest time counts: who asks last may know of a newer
+// value.
+func (w *wakes) ask(name types.NamespacedName, next wake) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	old := w.by[name]
-	w.by[name] = wake{asked: at, force: force || old.force}
+	if old.asked.After(next.asked) {
+		next.asked = old.asked
+	}
+	next.force, next.store, next.access = next.force || old.force, next.store || old.store, next.access || old.access
+	w.by[name] = next
 }
 
 // take returns the wake and forgets it; ok is false where none was noted

@@ -99,7 +99,7 @@ func list(ctx context.Context, cache client.Reader, kind dialect.Kind, opts ...c
 
 func (r *deliveryReconciler) wakeSelf(_ context.Context, obj client.Object, q queue) {
 	name := client.ObjectKeyFromObject(obj)
-	r.wakes.ask(name, r.Now(), false)
+	r.wakes.ask(name, wake{asked: r.Now()})
 	q.Add(request{NamespacedName: name})
 }
 
@@ -113,7 +113,7 @@ func (r *deliveryReconciler) wakeHeirs(ctx context.Context, obj client.Object, q
 	at := r.Now()
 	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, targetKey(plan.Destination.Namespace, plan.Destination.Name)) {
 		if name != client.ObjectKeyFromObject(obj) {
-			r.wakes.ask(name, at, true)
+			r.wakes.ask(name, wake{asked: at, force: true})
 			q.Add(request{NamespacedName: name})
 		}
 	}
@@ -123,35 +123,36 @@ func (r *deliveryReconciler) wakeHeirs(ctx context.Context, obj client.Object, q
 // credential of their store.
 func (r *deliveryReconciler) wakeBySecret(ctx context.Context, obj client.Object, q queue) {
 	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, targetKey(obj.GetNamespace(), obj.GetName())) {
-		if obj.GetDeletionTimestamp() == nil && r.memories.wrote(name, obj.GetResourceVersion()) {
+		there := obj.GetDeletionTimestamp() == nil && r.Secrets.Get(obj.GetNamespace(), obj.GetName()) != nil
+		if there && r.memories.wrote(name, obj.GetResourceVersion()) {
 			continue // our own write, come back
 		}
-		r.wakes.ask(name, r.Now(), false)
+		r.wakes.ask(name, wake{asked: r.Now()})
 		q.Add(request{NamespacedName: name})
 	}
 	r.wakeByTemplate(ctx, obj, q)
 	// A store logs in anew with what changed; those that it failed try again.
 	for _, s := range r.access.kinds {
 		for _, name := range find(ctx, r.Cluster.GetCache(), s.Kind(), usesKeys(obj)...) {
-			r.wakeByStore(ctx, delivery.StoreRef{Kind: s.Kind().GVK.Kind, Namespace: name.Namespace, Name: name.Name}, false, q)
+			r.wakeByStore(ctx, delivery.StoreRef{Kind: s.Kind().GVK.Kind, Namespace: name.Namespace, Name: name.Name}, q)
 		}
 	}
 }
 
 func (r *deliveryReconciler) wakeByTemplate(ctx context.Context, obj client.Object, q queue) {
 	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, usesKeys(obj)[:1]...) {
-		r.wakes.ask(name, r.Now(), true)
+		r.wakes.ask(name, wake{asked: r.Now(), force: true})
 		q.Add(request{NamespacedName: name})
 	}
 }
 
-// wakeByStore wakes the objects that name the store. Where it only became
-// ready again, those that missed nothing read nothing.
-func (r *deliveryReconciler) wakeByStore(ctx context.Context, ref delivery.StoreRef, changed bool, q queue) {
+// wakeByStore wakes the objects that name the store. Those that ran with it as
+// it is, and missed nothing, read nothing.
+func (r *deliveryReconciler) wakeByStore(ctx context.Context, ref delivery.StoreRef, q queue) {
 	// One moment for all, so that what they share is read once.
 	at := r.Now()
 	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, storeKey(ref)) {
-		r.wakes.ask(name, at, changed)
+		r.wakes.ask(name, wake{asked: at, store: true})
 		addLater(q, name)
 	}
 }
@@ -161,7 +162,7 @@ func (r *deliveryReconciler) wakeByStore(ctx context.Context, ref delivery.Store
 func (r *deliveryReconciler) wakeByNamespace(ctx context.Context, obj client.Object, q queue) {
 	at := r.Now()
 	for _, name := range list(ctx, r.Cluster.GetCache(), r.kind, client.InNamespace(obj.GetName())) {
-		r.wakes.ask(name, at, true)
+		r.wakes.ask(name, wake{asked: at, access: true})
 		addLater(q, name)
 	}
 }
@@ -208,7 +209,7 @@ func onLeave(left wakeFunc) handler.TypedEventHandler[client.Object, request] {
 }
 
 // onContent passes on every change of an object, but not that it was there
-// when we began: whoever uses it runs then anyway.
+// when we began: who uses a template runs once after a start.
 func onContent(wake wakeFunc) handler.TypedEventHandler[client.Object, request] {
 	return handler.TypedFuncs[client.Object, request]{
 		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) {
@@ -241,15 +242,22 @@ func onLabels(wake wakeFunc) handler.TypedEventHandler[client.Object, request] {
 	}
 }
 
+// onGone passes on what was deleted.
+func onGone(gone func(context.Context, client.Object)) handler.TypedEventHandler[client.Object, request] {
+	return handler.TypedFuncs[client.Object, request]{
+		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], _ queue) { gone(ctx, e.Object) },
+	}
+}
+
 // onStore passes on that a store appeared, changed, or changed its state.
-func onStore(d dialect.Stores, wake func(ctx context.Context, ref delivery.StoreRef, changed bool, q queue)) handler.TypedEventHandler[client.Object, request] {
+func onStore(d dialect.Stores, wake func(ctx context.Context, ref delivery.StoreRef, q queue)) handler.TypedEventHandler[client.Object, request] {
 	ref := func(obj client.Object) delivery.StoreRef {
 		return delivery.StoreRef{Kind: d.Kind().GVK.Kind, Namespace: obj.GetNamespace(), Name: obj.GetName()}
 	}
 	return handler.TypedFuncs[client.Object, request]{
 		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) {
 			if !e.IsInInitialList {
-				wake(ctx, ref(e.Object), true, q)
+				wake(ctx, ref(e.Object), q)
 			}
 		},
 		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
@@ -257,11 +265,11 @@ func onStore(d dialect.Stores, wake func(ctx context.Context, ref delivery.Store
 			changed := e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration()
 			became := before.Ready != after.Ready || before.Known != after.Known
 			if changed && after.Known || became {
-				wake(ctx, ref(e.ObjectNew), changed, q)
+				wake(ctx, ref(e.ObjectNew), q)
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q queue) {
-			wake(ctx, ref(e.Object), true, q)
+			wake(ctx, ref(e.Object), q)
 		},
 	}
 }

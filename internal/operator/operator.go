@@ -66,6 +66,7 @@ func Run(ctx context.Context, o Options) error {
 		cfg.UserAgent = "tacit"
 	}
 	skipNames := true
+	patience := shutdownPatience
 	mgr, err := manager.New(cfg, manager.Options{
 		Scheme:                        newScheme(),
 		Logger:                        o.Log,
@@ -76,6 +77,7 @@ func Run(ctx context.Context, o Options) error {
 		LeaderElectionID:              "tacit-operator",
 		LeaderElectionNamespace:       o.LeaderNamespace,
 		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       &patience,
 		// Names are unique among the controllers of one operator; a process
 		// may run several operators.
 		Controller: config.Controller{SkipNameValidation: &skipNames},
@@ -99,8 +101,18 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("set up health checks: %w", err)
 	}
-	return mgr.Start(ctx)
+	err = mgr.Start(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
+		// A queue that was being filled can miss its shutdown
+		// (controller-runtime issue 3538). There is nothing left to save.
+		o.Log.Info("ended without waiting for everything", "after", shutdownPatience)
+		return nil
+	}
+	return err
 }
+
+// shutdownPatience is how long the parts have to end.
+const shutdownPatience = 10 * time.Second
 
 func (o Options) withDefaults() Options {
 	if o.Workers <= 0 {

@@ -28,12 +28,15 @@ type Desired struct {
 // holds no value, and is lost at a restart without harm: then the Secret is
 // read once and compared. The zero Memory knows nothing.
 type Memory struct {
-	Version string
+	// Name of the Secret, and the version in which it was as desired.
+	Name, Version string
 	// Digest of everything that was desired.
 	Digest secret.Digest
 	// Frozen: the Secret is immutable as asked, and holds something else
 	// than desired.
 	Frozen bool
+	// Immutable: the API server lets nobody change its data.
+	Immutable bool
 	// Empty: it holds no data.
 	Empty bool
 	// Labels and Annotations are the keys that we set.
@@ -128,14 +131,21 @@ func (w *Writer) digest(dest *delivery.Destination, want Desired) secret.Digest 
 // Knows reports that the Secret as seen is the one remembered, or an older
 // state of it because the watch lags behind our own write.
 func (m Memory) Knows(seen *metav1.PartialObjectMetadata) bool {
-	return m.Version != "" && (m.Version == seen.ResourceVersion || Older(seen.ResourceVersion, m.Version))
+	return m.Name == seen.Name && m.Version != "" && (m.Version == seen.ResourceVersion || Older(seen.ResourceVersion, m.Version))
+}
+
+// Holds reports that the destination's terms of ownership are met by a Secret
+// as it was seen.
+func Holds(dest *delivery.Destination, seen *metav1.PartialObjectMetadata) bool {
+	return seen.DeletionTimestamp == nil &&
+		(dest.Creation != delivery.Owner || controller(&seen.ObjectMeta, dest) == ours)
 }
 
 // Recognise reads a Secret that somebody wrote to, and reports whether it is
 // still as remembered, others' labels and annotations aside. Then mem is what
 // to remember from now on.
 func (w *Writer) Recognise(ctx context.Context, dest *delivery.Destination, mem Memory) (Memory, bool) {
-	if mem.Version == "" || mem.Frozen || dest.Creation.Merges() {
+	if mem.Version == "" || mem.Name != dest.Name || mem.Frozen || dest.Creation.Merges() {
 		return mem, false
 	}
 	got, err := w.Core.Secrets(dest.Namespace).Get(ctx, dest.Name, metav1.GetOptions{})
@@ -176,8 +186,10 @@ func Older(a, b string) bool {
 // state is an existing Secret, so far as an update needs to know it.
 type state struct {
 	meta metav1.ObjectMeta
-	// full is nil where memory and the watch say all that is needed.
-	full *corev1.Secret
+	// full is nil where memory and the watch say all that is needed; then
+	// it is memory that counts.
+	full   *corev1.Secret
+	memory Memory
 	// empty: it holds no data.
 	empty bool
 	// keys, labels and annotations are ours, to be removed where they are
@@ -188,8 +200,9 @@ type state struct {
 // current learns what an update needs to know of the existing Secret, with a
 // read only if memory does not say it.
 func (w *Writer) current(ctx context.Context, dest *delivery.Destination, seen *metav1.PartialObjectMetadata, mem Memory) (state, error) {
-	if seen != nil && mem.Version != "" && mem.Version == seen.ResourceVersion && !dest.Creation.Merges() {
-		return state{meta: seen.ObjectMeta, empty: mem.Empty, labels: mem.Labels, annotations: mem.Annotations}, nil
+	known := seen != nil && mem.Name == dest.Name && mem.Version != "" && mem.Version == seen.ResourceVersion
+	if known && mem.Immutable == dest.Immutable && !dest.Creation.Merges() {
+		return state{meta: seen.ObjectMeta, memory: mem, empty: mem.Empty, labels: mem.Labels, annotations: mem.Annotations}, nil
 	}
 	got, err := w.Core.Secrets(dest.Namespace).Get(ctx, dest.Name, metav1.GetOptions{})
 	if err != nil {
@@ -220,12 +233,13 @@ func (w *Writer) create(ctx context.Context, dest *delivery.Destination, want De
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Change: delivery.Created, Memory: remember(&got.ObjectMeta, want, digest, len(got.Data) == 0)}, nil
+	return Result{Change: delivery.Created, Memory: remember(got, want, digest)}, nil
 }
 
 // remember is the Memory of a Secret that is as desired.
-func remember(meta *metav1.ObjectMeta, want Desired, digest secret.Digest, empty bool) Memory {
-	return Memory{Version: meta.ResourceVersion, Digest: digest, Empty: empty,
+func remember(s *corev1.Secret, want Desired, digest secret.Digest) Memory {
+	return Memory{Name: s.Name, Version: s.ResourceVersion, Digest: digest,
+		Immutable: s.Immutable != nil && *s.Immutable, Empty: len(s.Data) == 0,
 		Labels: sortedKeys(want.Labels), Annotations: sortedKeys(want.Annotations)}
 }
 

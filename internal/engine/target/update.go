@@ -33,15 +33,15 @@ func (w *Writer) update(ctx context.Context, dest *delivery.Destination, want De
 	}
 	right := cur.full != nil && holds(dest, want, cur) && !adopting
 	if right {
-		return Result{Memory: remember(&cur.meta, want, digest, cur.empty)}, nil
+		return Result{Memory: remember(cur.full, want, digest)}, nil
 	}
 	if cur.full != nil && cur.full.Immutable != nil && *cur.full.Immutable {
 		return frozen(dest, want, cur, digest)
 	}
-	if cur.full == nil && dest.Immutable {
-		// Made immutable by us: nothing to write ever again.
-		mem := remember(&cur.meta, want, digest, cur.empty)
-		mem.Frozen = true
+	if cur.full == nil && cur.memory.Immutable {
+		// As asked, or current would have read it: nothing to write again.
+		mem := cur.memory
+		mem.Digest, mem.Frozen = digest, true
 		return Result{Memory: mem}, nil
 	}
 	got, err := w.Core.Secrets(dest.Namespace).Patch(ctx, dest.Name, types.StrategicMergePatchType,
@@ -49,7 +49,7 @@ func (w *Writer) update(ctx context.Context, dest *delivery.Destination, want De
 	if err != nil {
 		return Result{}, wrap(dest, err)
 	}
-	res := Result{Change: delivery.Updated, Memory: remember(&got.ObjectMeta, want, digest, len(got.Data) == 0)}
+	res := Result{Change: delivery.Updated, Memory: remember(got, want, digest)}
 	switch {
 	case adopting:
 		res.Change = delivery.Adopted
@@ -76,7 +76,7 @@ func privileged(dest *delivery.Destination, s *corev1.Secret) error {
 func frozen(dest *delivery.Destination, want Desired, cur state, digest secret.Digest) (Result, error) {
 	mine := controller(&cur.meta, dest) == ours || dest.Creation != delivery.Owner
 	if dest.Immutable && mine {
-		mem := remember(&cur.meta, want, digest, cur.empty)
+		mem := remember(cur.full, want, digest)
 		mem.Frozen = !sameData(dest, want, cur)
 		return Result{Memory: mem}, nil
 	}
