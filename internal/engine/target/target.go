@@ -74,7 +74,9 @@ func (w *Writer) Apply(ctx context.Context, dest *delivery.Destination, want Des
 	if seen != nil && mem.Digest == digest && mem.Knows(seen) {
 		return Result{Memory: mem}, nil
 	}
-	if seen == nil {
+	// What we made a moment ago the watch may not have brought yet: then it is
+	// read first.
+	if seen == nil && (mem.Version == "" || mem.Name != dest.Name) {
 		if dest.Creation == delivery.Merge {
 			return Result{Missing: true}, nil
 		}

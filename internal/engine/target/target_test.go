@@ -233,7 +233,7 @@ func TestALifeTakesTheFewestRequests(t *testing.T) {
 	b.refused(err, delivery.Conflict)
 	b.requests()
 	res, err = b.apply(d, want("k=3"), mem)
-	b.did(res, err, delivery.Created, "POST")
+	b.did(res, err, delivery.Created, "GET POST")
 
 	// Made by somebody, and the watch does not say so yet.
 	res, err = b.writer.Apply(t.Context(), d, want("k=3"), nil, target.Memory{})
