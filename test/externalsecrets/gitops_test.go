@@ -119,11 +119,11 @@ func TestTheOperatorOwnsNothingButTheStatus(t *testing.T) {
 			switch {
 			case m.Manager == "test" && m.Operation == "Apply" && m.Subresource == "":
 			case m.Subresource == "status":
-				if bytes.Contains(m.FieldsV1.Raw, []byte(`"f:spec"`)) || bytes.Contains(m.FieldsV1.Raw, []byte(`"f:metadata"`)) {
-					t.Errorf("%s: %s writes more than the status: %s", want.GetKind(), m.Manager, m.FieldsV1.Raw)
+				if bytes.Contains(m.FieldsV1.GetRawBytes(), []byte(`"f:spec"`)) || bytes.Contains(m.FieldsV1.GetRawBytes(), []byte(`"f:metadata"`)) {
+					t.Errorf("%s: %s writes more than the status: %s", want.GetKind(), m.Manager, m.FieldsV1.GetRawBytes())
 				}
 			default:
-				t.Errorf("%s: %s %s owns %s", want.GetKind(), m.Manager, m.Operation, m.FieldsV1.Raw)
+				t.Errorf("%s: %s %s owns %s", want.GetKind(), m.Manager, m.Operation, m.FieldsV1.GetRawBytes())
 			}
 		}
 	}

@@ -228,7 +228,7 @@ func TestTheOriginalsObjectsEndAsTheyShould(t *testing.T) {
 		}
 		b.Eventually(func() error {
 			if err := b.Get(context.Background(), client.ObjectKeyFromObject(o), o); !apierrors.IsNotFound(err) {
-				return fmt.Errorf("%s is still there (%v), with %v", o.GetName(), err, o.GetFinalizers())
+				return fmt.Errorf("%s is still there (%w), with %v", o.GetName(), err, o.GetFinalizers())
 			}
 			return nil
 		})
