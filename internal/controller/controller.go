@@ -87,20 +87,6 @@ func (s *Shared) emit(obj client.Object, events []dialect.Event) {
 	}
 }
 
-// patchStatus writes what report changed, and nothing if it changed nothing.
-// It returns the version of the object that has the status.
-func (s *Shared) patchStatus(ctx context.Context, obj client.Object, report func(client.Object) []dialect.Event) (string, error) {
-	after := obj.DeepCopyObject().(client.Object)
-	events := report(after)
-	s.emit(after, events)
-	patch := client.MergeFrom(obj)
-	if body, err := patch.Data(after); err != nil || string(body) == "{}" {
-		return obj.GetResourceVersion(), err
-	}
-	err := client.IgnoreNotFound(s.Cluster.GetClient().Status().Patch(ctx, after, patch))
-	return after.GetResourceVersion(), err
-}
-
 // cacheLag is how long to wait for the watch to bring our own write. What a
 // run would report is compared with the status in the cache: with an old one
 // it might find nothing to write where there is.

@@ -232,9 +232,7 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 	switch out.Result {
 	case delivery.Untouched, delivery.Waiting:
 		// What woke this run still stands when the store is known.
-		if woken.force || woken.store || woken.access {
-			r.wakes.ask(name, woken)
-		}
+		r.wakes.ask(name, woken)
 		r.memories.keep(name, mem)
 		return reconcile.Result{}, nil
 	case delivery.Failed:
@@ -258,7 +256,7 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 		return result, nil
 	}
 	log.FromContext(ctx).V(1).Info("ran", "result", out.Result, "change", out.Change, "error", out.Err)
-	version, err := r.patchStatus(ctx, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, now) })
+	version, err := r.patchStatus(ctx, r.kind.GVK, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, now) })
 	if err != nil {
 		if apierrors.HasStatusCause(err, "NamespaceTerminating") {
 			return reconcile.Result{}, nil

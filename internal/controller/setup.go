@@ -91,7 +91,7 @@ func addStores(ctx context.Context, mgr manager.Manager, shared *Shared, d diale
 	}
 	r.uses = configMaps(c, cache, wake)
 	return watchAll(mgr, c,
-		source.Kind(cache, kind.New(), onManifest(func(_ context.Context, obj client.Object, q queue) {
+		fromKind(cache, kind.New(), onManifest(func(_ context.Context, obj client.Object, q queue) {
 			q.Add(request{NamespacedName: client.ObjectKeyFromObject(obj)})
 		})),
 		secretSource{shared.Secrets, wake},
@@ -121,17 +121,17 @@ func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, d d
 	}
 	r.uses = configMaps(c, cache, r.wakeByTemplate)
 	sources := []source.Source{
-		source.Kind(cache, kind.New(), onManifest(r.wakeSelf)),
-		source.Kind(cache, kind.New(), onLeave(r.wakeHeirs)),
+		fromKind(cache, kind.New(), handler.WithLowPriorityWhenUnchanged(onManifest(r.wakeSelf))),
+		fromKind(cache, kind.New(), onLeave(r.wakeHeirs)),
 		secretSource{shared.Secrets, r.wakeBySecret},
 	}
 	for _, s := range kinds {
-		sources = append(sources, source.Kind(cache, s.Kind().New(), onStore(s, r.wakeByStore)))
+		sources = append(sources, fromKind(cache, s.Kind().New(), onStore(s, r.wakeByStore)))
 	}
 	if shared.ClusterScoped {
 		sources = append(sources,
-			source.Kind(cache, client.Object(partial("Namespace")), onLabels(r.wakeByNamespace)),
-			source.Kind(cache, client.Object(partial("Namespace")), onGone(func(ctx context.Context, ns client.Object) {
+			fromKind(cache, partial("Namespace"), onLabels(r.wakeByNamespace)),
+			fromKind(cache, partial("Namespace"), onGone(func(ctx context.Context, ns client.Object) {
 				shared.Broker.ForgetReader(ctx, ns.GetName())
 			})))
 	}
@@ -167,7 +167,7 @@ func configMaps(c controller.Controller, cache cache.Cache, wake wakeFunc) func(
 			return nil
 		}
 		return watched.do(func() error {
-			return c.Watch(source.Kind(cache, client.Object(partial("ConfigMap")), onContent(wake)))
+			return c.Watch(fromKind(cache, partial("ConfigMap"), onContent(wake)))
 		})
 	}
 }

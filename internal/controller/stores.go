@@ -66,7 +66,7 @@ func (r *storeReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 	if ctx.Err() != nil {
 		return reconcile.Result{}, ctx.Err()
 	}
-	version, err := r.patchStatus(ctx, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, r.Now()) })
+	version, err := r.patchStatus(ctx, r.kind.GVK, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, r.Now()) })
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("write the status of %s: %w", store.Object, err)
 	}

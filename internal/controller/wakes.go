@@ -33,10 +33,21 @@ func newWakes() *wakes { return &wakes{by: map[types.NamespacedName]wake{}} }
 // ask notes a wake. The latest time counts: who asks last may know of a newer
 // value.
 func (w *wakes) ask(name types.NamespacedName, next wake) {
+	w.note(name, next, func(old, next time.Time) bool { return old.After(next) })
+}
+
+// join notes a wake that says nothing of newer values: who has asked already
+// goes on with the time of that, and so shares what was read for others
+// meanwhile.
+func (w *wakes) join(name types.NamespacedName, next wake) {
+	w.note(name, next, func(time.Time, time.Time) bool { return true })
+}
+
+func (w *wakes) note(name types.NamespacedName, next wake, keepOld func(old, next time.Time) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	old := w.by[name]
-	if old.asked.After(next.asked) {
+	old, ok := w.by[name]
+	if ok && keepOld(old.asked, next.asked) {
 		next.asked = old.asked
 	}
 	next.force, next.store, next.access = next.force || old.force, next.store || old.store, next.access || old.access

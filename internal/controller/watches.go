@@ -149,10 +149,11 @@ func (r *deliveryReconciler) wakeByTemplate(ctx context.Context, obj client.Obje
 // wakeByStore wakes the objects that name the store. Those that ran with it as
 // it is, and missed nothing, read nothing.
 func (r *deliveryReconciler) wakeByStore(ctx context.Context, ref delivery.StoreRef, q queue) {
-	// One moment for all, so that what they share is read once.
+	// One moment for all, so that what they share is read once. A store that
+	// changed has a new session, which holds nothing older.
 	at := r.Now()
 	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, storeKey(ref)) {
-		r.wakes.ask(name, wake{asked: at, store: true})
+		r.wakes.join(name, wake{asked: at, store: true})
 		addLater(q, name)
 	}
 }
