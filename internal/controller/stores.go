@@ -148,6 +148,7 @@ func (r *storeReconciler) again(name types.NamespacedName, store *delivery.Store
 		if every <= 0 {
 			every = r.Recheck
 		}
+		every = max(every, minInterval)
 		return every + rand.N(every/10+1)
 	}
 	if out.Err.Kind == delivery.Unsupported {
