@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -289,8 +290,10 @@ func TestTLSIsProven(t *testing.T) {
 		"CA as bytes":  {func(c *delivery.VaultConfig) { c.CA, c.CABundle = delivery.Credential{}, []byte(ca) }, ""},
 		"no CA":        {func(c *delivery.VaultConfig) { c.CA = delivery.Credential{} }, "unknown authority"},
 		"no certificate": {func(c *delivery.VaultConfig) {
+			// Under TLS 1.3 the server refuses after its part of the handshake:
+			// its alert may be lost to the reset that follows.
 			c.ClientCert, c.ClientKey = delivery.Credential{}, delivery.Credential{}
-		}, "certificate required"},
+		}, "certificate required|cannot reach Vault"},
 		"plain HTTP": {func(c *delivery.VaultConfig) { c.Server = "http" + strings.TrimPrefix(c.Server, "https") }, "HTTP 400"},
 		"another name": {func(c *delivery.VaultConfig) {
 			c.Server = strings.Replace(c.Server, "127.0.0.1", "localhost", 1)
@@ -301,7 +304,7 @@ func TestTLSIsProven(t *testing.T) {
 		b := open(t, cfg, creds)
 		err := b.Check(t.Context())
 		_ = b.Close(t.Context())
-		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+		if c.says == "" && err != nil || c.says != "" && (err == nil || !regexp.MustCompile(c.says).MatchString(err.Error())) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
 	}
