@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"runtime/debug"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -50,11 +48,6 @@ in each; cluster-scoped stores are out of its reach then.`,
 				return fmt.Errorf("no cluster to work for: set KUBECONFIG or run in a pod: %w", err)
 			}
 			f.Log = log
-			if os.Getenv("GOGC") == "" {
-				// Half the memory for a few percent of the little that it
-				// computes.
-				debug.SetGCPercent(50)
-			}
 			return operator.Run(cmd.Context(), f.Options)
 		},
 	}

@@ -35,7 +35,7 @@ type Shared struct {
 	Engine  *engine.Engine
 	Broker  *broker.Broker
 	Secrets *Secrets
-	Events  record.EventRecorder
+	Events  Events
 	Metrics *Metrics
 	// Class is the store class that this operator serves beside the empty
 	// one.
@@ -76,14 +76,17 @@ func partial(kind string) *metav1.PartialObjectMetadata {
 	return obj
 }
 
+// Events are where events go, by their type.
+type Events struct{ Normal, Warning record.EventRecorder }
+
 // emit sends the events that a dialect made.
 func (s *Shared) emit(obj client.Object, events []dialect.Event) {
 	for _, e := range events {
-		kind := corev1.EventTypeNormal
 		if e.Warning {
-			kind = corev1.EventTypeWarning
+			s.Events.Warning.Event(obj, corev1.EventTypeWarning, e.Reason, e.Message)
+		} else {
+			s.Events.Normal.Event(obj, corev1.EventTypeNormal, e.Reason, e.Message)
 		}
-		s.Events.Event(obj, kind, e.Reason, e.Message)
 	}
 }
 

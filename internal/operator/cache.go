@@ -10,6 +10,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+
+	"github.com/tacit-secrets/tacit/internal/controller"
 )
 
 // cacheOptions keep in memory only what the controllers look at. Objects are
@@ -31,10 +33,21 @@ func cacheOptions(namespaces []string) cache.Options {
 }
 
 // newEvents returns a recorder that writes at a modest pace, so that the
-// events of a cold start do not compete with its Secrets.
-func newEvents(ctx context.Context, cfg *rest.Config, scheme *runtime.Scheme) (record.EventRecorder, error) {
+// events of a cold start do not compete with its Secrets. Warnings do not
+// queue behind the good news.
+func newEvents(ctx context.Context, cfg *rest.Config, scheme *runtime.Scheme) (controller.Events, error) {
+	news, err := newRecorder(ctx, cfg, scheme, 10)
+	if err != nil {
+		return controller.Events{}, err
+	}
+	warnings, err := newRecorder(ctx, cfg, scheme, 25)
+	return controller.Events{Normal: news, Warning: warnings}, err
+}
+
+// newRecorder returns a recorder that writes so many events a second.
+func newRecorder(ctx context.Context, cfg *rest.Config, scheme *runtime.Scheme, rate int) (record.EventRecorder, error) {
 	own := rest.CopyConfig(cfg)
-	own.QPS, own.Burst = 25, 50
+	own.QPS, own.Burst = float32(rate), rate
 	core, err := corev1client.NewForConfig(own)
 	if err != nil {
 		return nil, fmt.Errorf("set up the client for events: %w", err)
