@@ -59,6 +59,13 @@ func (s *store) Close(context.Context) error {
 	return nil
 }
 
+// ended is how many sessions were closed.
+func (s *store) ended() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 type config struct{ referent bool }
 
 func (config) Backend() string { return "test" }
@@ -315,4 +322,77 @@ func TestASessionHasARateAndABoundOfCallsAtOnce(t *testing.T) {
 			t.Errorf("25 calls at 10 a second after a burst of 5 took %v", took)
 		}
 	})
+}
+
+func TestRefusalsUnderWayTogetherCountAsOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{takes: time.Second, fail: func(n int) error {
+			if n <= 20 {
+				return &backend.Error{Kind: backend.Refused, LoggedOut: true, Message: "permission denied"}
+			}
+			return nil
+		}}
+		b := newBroker(s, broker.Limits{})
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				_, _ = b.Read(t.Context(), describe("a"), "ns", backend.Ref{Key: fmt.Sprint(i)}, time.Now())
+			})
+		}
+		wg.Wait()
+		time.Sleep(31 * time.Second)
+		if _, err := b.Read(t.Context(), describe("a"), "ns", backend.Ref{Key: "k"}, time.Now()); err != nil {
+			t.Errorf("still shut after the first lockout: %v", err)
+		}
+	})
+}
+
+func TestAReadersSessionEndsWithItsNamespaceOrUnused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{}
+		b := newBroker(s, broker.Limits{})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { _ = b.Start(ctx); close(ended) }()
+		referent := describe("r")
+		referent.Config = config{referent: true}
+		read := func(st *delivery.Store, ns string) {
+			if _, err := b.Read(t.Context(), st, ns, backend.Ref{Key: "k"}, time.Now()); err != nil {
+				t.Error(err)
+			}
+		}
+		read(referent, "gone")
+		read(referent, "idle")
+		read(describe("own"), "idle")
+		b.ForgetReader(t.Context(), "gone")
+		synctest.Wait()
+		if n := s.ended(); n != 1 {
+			t.Errorf("%d sessions closed with their namespace, want 1", n)
+		}
+		time.Sleep(20 * time.Minute)
+		synctest.Wait()
+		if n := s.ended(); n != 2 {
+			t.Errorf("%d sessions closed, want 2: the reader's that is idle, and not the store's own", n)
+		}
+		cancel()
+		<-ended
+	})
+}
+
+func TestAnOlderGenerationDoesNotEndANewerSession(t *testing.T) {
+	t.Parallel()
+	s := &store{}
+	b := newBroker(s, broker.Limits{})
+	before, after := describe("a"), describe("a")
+	after.Object.Generation = 2
+	for i, st := range []*delivery.Store{before, after, before, after, before} {
+		if _, err := b.Read(t.Context(), st, "ns", backend.Ref{Key: fmt.Sprint(i)}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.opened != 2 {
+		t.Errorf("%d sessions, want 2", s.opened)
+	}
 }
