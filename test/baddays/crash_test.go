@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,10 +77,9 @@ func TestAnAnswerThatIsLostIsNoSecondSecret(t *testing.T) {
 	t.Parallel()
 	b := operatortest.WithoutOperator(t)
 	p := &tap{}
-	lost := false
+	var lost atomic.Bool
 	p.set(nil, func(r *http.Request) error {
-		if !lost && r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/secrets") {
-			lost = true
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/secrets") && lost.CompareAndSwap(false, true) {
 			return errCut
 		}
 		return nil
