@@ -65,23 +65,7 @@ func Run(ctx context.Context, o Options) error {
 	if cfg.UserAgent == "" {
 		cfg.UserAgent = "tacit"
 	}
-	skipNames := true
-	patience := shutdownPatience
-	mgr, err := manager.New(cfg, manager.Options{
-		Scheme:                        newScheme(),
-		Logger:                        o.Log,
-		Cache:                         cacheOptions(o.Namespaces),
-		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddress},
-		HealthProbeBindAddress:        o.ProbeAddress,
-		LeaderElection:                o.LeaderElect,
-		LeaderElectionID:              "tacit-operator",
-		LeaderElectionNamespace:       o.LeaderNamespace,
-		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       &patience,
-		// Names are unique among the controllers of one operator; a process
-		// may run several operators.
-		Controller: config.Controller{SkipNameValidation: &skipNames},
-	})
+	mgr, err := manager.New(cfg, managerOptions(o))
 	if err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
@@ -109,6 +93,26 @@ func Run(ctx context.Context, o Options) error {
 		return nil
 	}
 	return err
+}
+
+func managerOptions(o Options) manager.Options {
+	skipNames := true
+	patience := shutdownPatience
+	return manager.Options{
+		Scheme:                        newScheme(),
+		Logger:                        o.Log,
+		Cache:                         cacheOptions(o.Namespaces),
+		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddress},
+		HealthProbeBindAddress:        o.ProbeAddress,
+		LeaderElection:                o.LeaderElect,
+		LeaderElectionID:              "tacit-operator",
+		LeaderElectionNamespace:       o.LeaderNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       &patience,
+		// Names are unique among the controllers of one operator; a process
+		// may run several operators.
+		Controller: config.Controller{SkipNameValidation: &skipNames},
+	}
 }
 
 // shutdownPatience is how long the parts have to end.
