@@ -43,6 +43,31 @@ type Finder interface {
 	Find(ctx context.Context, q Query) ([]Ref, error)
 }
 
+// Writer is implemented by backends that can write.
+type Writer interface {
+	// Write makes the secret under key hold fields and nothing else. It
+	// compares first: what is so already is not written, and changed is false.
+	Write(ctx context.Context, key string, fields secret.Data) (changed bool, err error)
+}
+
+// Leaser is implemented by backends whose documents may be lent for a time
+// (Document.Lease).
+type Leaser interface {
+	// Renew extends a lease. NotFound means that it has ended, Refused that
+	// these credentials may not renew it. The lease returned lasts from now on;
+	// a store caps it at what is left of the longest time it allows.
+	Renew(ctx context.Context, lease delivery.Lease) (delivery.Lease, error)
+	// Revoke ends a lease at once. One that has ended is no error.
+	Revoke(ctx context.Context, id string) error
+}
+
+// Bundler is implemented by backends whose smallest read is many secrets.
+type Bundler interface {
+	// Bundle returns the ref that is read where ref is asked for, and which
+	// of its Document's Fields that is; an empty field takes it whole.
+	Bundle(ref Ref) (bundle Ref, field string)
+}
+
 // Ref names a secret in a store. Being comparable, it is also the key under
 // which the broker joins reads.
 type Ref struct {
@@ -70,6 +95,11 @@ type Document struct {
 	Fields secret.Data
 	// Version as the store counts; empty if it does not.
 	Version string
+	// Lease is zero unless the store issued this for a time. Such a document is
+	// for whoever asked, and for nobody else.
+	Lease delivery.Lease
+	// Link is where people look at the secret; empty if there is none.
+	Link string
 }
 
 // Credentials resolves what a config refers to.

@@ -78,8 +78,8 @@ func (a *access) fingerprint(ctx context.Context, plan *delivery.Delivery) strin
 }
 
 // store reads and translates one store.
-func (a *access) store(ctx context.Context, ref delivery.StoreRef) (*delivery.Store, dialect.StoreState, error) {
-	var none dialect.StoreState
+func (a *access) store(ctx context.Context, ref delivery.StoreRef) (*delivery.Store, dialect.State, error) {
+	var none dialect.State
 	kind := a.kinds[ref.Kind]
 	if kind == nil {
 		return nil, none, problem(delivery.StoreMissing, fmt.Sprintf("could not get %s: %s", ref, a.absent(ref)))

@@ -5,7 +5,10 @@
 // with an Outcome, and the dialect turns that into the object's own status.
 package delivery
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Delivery is one object's whole road: what to read, how to shape it, where
 // to put it, and when to look again.
@@ -14,22 +17,48 @@ type Delivery struct {
 	Object Object
 	// Sources are read in order; later ones win where keys collide.
 	Sources []Source
-	Shape   Shape
+	// Inline are stores that the manifest itself describes. Sources and
+	// Destination name them by their Ref like any other.
+	Inline []Store
+	// Leases is set by languages that keep what a store issued for a time:
+	// the same credentials are renewed, not replaced.
+	Leases *Leases
+	Shape  Shape
 	// Destination is where the result goes.
 	Destination Destination
-	Schedule    Schedule
+	// Rollout restarts a workload when what was read has another version.
+	Rollout  *Rollout
+	Schedule Schedule
+	// Finalizer is put on the object before anything is made that the garbage
+	// collector would leave behind; when the object goes, that is taken back
+	// first. Empty: nothing is.
+	Finalizer string
 	// Warnings are worth telling the user though the plan can run.
 	Warnings []string
 }
 
-// Stores lists the distinct stores that the plan reads, in order of use.
+// Stores lists the distinct stores that the plan reads and writes, in order of
+// use.
 func (d *Delivery) Stores() []StoreRef {
 	var refs []StoreRef
-	seen := map[StoreRef]bool{}
-	for i := range d.Sources {
-		if ref := d.Sources[i].Store; !seen[ref] {
-			seen[ref] = true
+	add := func(ref StoreRef) {
+		if ref != (StoreRef{}) && !slices.Contains(refs, ref) {
 			refs = append(refs, ref)
+		}
+	}
+	for i := range d.Sources {
+		add(d.Sources[i].Store)
+	}
+	add(d.Destination.Store)
+	return refs
+}
+
+// Objects lists the objects of the cluster that the plan reads as sources.
+func (d *Delivery) Objects() []ObjectRef {
+	var refs []ObjectRef
+	for i := range d.Sources {
+		if d.Sources[i].Take == TakeObject {
+			refs = append(refs, d.Sources[i].Object)
 		}
 	}
 	return refs
@@ -43,6 +72,15 @@ type Object struct {
 
 // String is Kind namespace/name.
 func (o Object) String() string { return o.Kind + " " + o.Namespace + "/" + o.Name }
+
+// ObjectRef names a Secret or ConfigMap of the cluster.
+type ObjectRef struct {
+	Kind            string // Secret or ConfigMap
+	Namespace, Name string
+}
+
+// String is Kind namespace/name.
+func (o ObjectRef) String() string { return o.Kind + " " + o.Namespace + "/" + o.Name }
 
 // Schedule says when a plan runs again by itself. Events run it at any time.
 type Schedule struct {
@@ -73,4 +111,7 @@ const (
 	Periodic    RefreshPolicy = "Periodic"    // every Interval
 	OnChange    RefreshPolicy = "OnChange"    // when the manifest changes
 	CreatedOnce RefreshPolicy = "CreatedOnce" // until it has succeeded once
+	// Watched: when the manifest or one of the objects that it reads changes,
+	// and once after a start.
+	Watched RefreshPolicy = "Watched"
 )

@@ -1,12 +1,19 @@
 package delivery
 
-// Destination is a Secret of the cluster and the terms on which it is
-// written.
+// Destination is a Secret of the cluster, or the same one in many places, and
+// the terms on which it is written; or a secret in a store.
 type Destination struct {
+	// Kind that is written: Secret if empty, or ConfigMap.
+	Kind            string
 	Namespace, Name string
-	Creation        CreationPolicy
-	Deletion        DeletionPolicy
-	Immutable       bool
+	// Spread makes the same object in many namespaces, in place of Namespace.
+	Spread *Spread
+	// Store is where the result goes in place of the cluster, under Key.
+	Store     StoreRef
+	Key       string
+	Creation  CreationPolicy
+	Deletion  DeletionPolicy
+	Immutable bool
 
 	// Type of a Secret that is made; empty is Opaque.
 	Type string
@@ -39,10 +46,52 @@ type Binding struct {
 // Marks are the labels and annotations by which a language knows its own
 // Secrets. They are written on every Secret, whatever the template says.
 type Marks struct {
-	Labels map[string]string
+	Labels, Annotations map[string]string
+	// Owner is the annotation whose value tells whose target an object is,
+	// under Marked. It is one of Annotations.
+	Owner string
+	// Former are labels that the original wrote before it named owners: with
+	// all of them, and without Owner, an object counts as this one's.
+	Former map[string]string
+	// Follow replaces Annotations on followers (Spread.Followers). They are
+	// written, and never deleted.
+	Follow map[string]string
+	// Stamps are annotations that tell what happened, by key. They never
+	// cause a write, except where they are missing or were emptied.
+	Stamps map[string]Stamp
 	// Stale are annotations of the original tool that speak of the data and
 	// would be wrong after a write of ours: they go with it.
 	Stale []string
+}
+
+// Stamp is a fact of a write that an annotation shows.
+type Stamp string
+
+// The stamps.
+const (
+	StampTime          Stamp = "Time"          // of the write, RFC 3339, UTC
+	StampVersion       Stamp = "Version"       // of the source: resourceVersion, ETag
+	StampLink          Stamp = "Link"          // where people look at the source
+	StampLease         Stamp = "Lease"         // its ID
+	StampLeaseDuration Stamp = "LeaseDuration" // in whole seconds
+)
+
+// Adopt is the annotation by which the owner of an object that is there
+// already gives it to the manifest "namespace/name", under Marked.
+const Adopt = "tacit.dev/adopt"
+
+// Spread says where a destination is made. The source itself is never one of
+// the places.
+type Spread struct {
+	// Into admits namespaces: one rule must.
+	Into []NamespaceRule
+	// Within limits them further: one rule must admit. Nil does not limit.
+	Within []NamespaceRule
+	// Followers are objects of the Kind whose Marks.Owner annotation their
+	// own makers set to this source. They are written too, Within.
+	Followers bool
+	// Clusters are contexts of the operator's kubeconfig for other clusters.
+	Clusters []string
 }
 
 // CreationPolicy is who makes and owns the Secret.
@@ -55,6 +104,9 @@ const (
 	Merge         CreationPolicy = "Merge"         // never made, keys merged in
 	CreateOrMerge CreationPolicy = "CreateOrMerge" // made if missing, else keys merged in
 	None          CreationPolicy = "None"          // nothing is written
+	// Marked: made, known again by Marks, and repaired. What has no such mark
+	// is not touched, unless its Adopt annotation gives it away.
+	Marked CreationPolicy = "Marked"
 )
 
 // Merges reports that other writers' keys in the Secret stay.

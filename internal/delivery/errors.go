@@ -16,6 +16,8 @@ type Error struct {
 	RetryAfter time.Duration
 	// Err is the cause, for errors.Is; its text is not shown.
 	Err error
+	// Have and Want are what differs, of kind TargetType: two Secret types.
+	Have, Want string
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -46,6 +48,10 @@ const (
 	// ours; it or its server may be mended without the manifest.
 	Misconfigured ErrorKind = "Misconfigured"
 
+	// Of restarting.
+	RolloutRefused ErrorKind = "RolloutRefused" // the workload's namespace did not consent
+	RolloutFailed  ErrorKind = "RolloutFailed"
+
 	// Of shaping.
 	ShapeFailed ErrorKind = "ShapeFailed"
 
@@ -53,6 +59,7 @@ const (
 	TargetOwned      ErrorKind = "TargetOwned"      // by another object of ours
 	TargetControlled ErrorKind = "TargetControlled" // by somebody else
 	TargetImmutable  ErrorKind = "TargetImmutable"
+	TargetType       ErrorKind = "TargetType"    // of another type, which cannot change
 	DeleteRefused    ErrorKind = "DeleteRefused" // deletion asked for without ownership
 	CleanupFailed    ErrorKind = "CleanupFailed" // of a renamed target's leftovers
 	WriteFailed      ErrorKind = "WriteFailed"
@@ -74,7 +81,7 @@ func (k ErrorKind) Reading() bool {
 // manifest or the target, which wakes the object.
 func (k ErrorKind) Final() bool {
 	switch k {
-	case Unsupported, Invalid, TargetOwned, TargetControlled, TargetImmutable, DeleteRefused, StoreDenied:
+	case Unsupported, Invalid, TargetOwned, TargetControlled, TargetImmutable, TargetType, DeleteRefused, StoreDenied, RolloutRefused:
 		return true
 	}
 	return false

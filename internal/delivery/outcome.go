@@ -17,8 +17,30 @@ type Outcome struct {
 	Err *Error
 	// Target is the Secret that the object is bound to.
 	Target Binding
+	// Places is how many destinations hold what they should, and Written how
+	// many of them this run wrote.
+	Places, Written int
+	// Refused are the destinations that could not be served; then Result is
+	// Failed, though the others were.
+	Refused []Refusal
+	// Version of what was read, as the source counts.
+	Version string
+	// Lease is what the object holds now; zero if nothing.
+	Lease Lease
+	// LeaseChange is what this run did about it.
+	LeaseChange LeaseChange
+	// Restarted is set if this run restarted the plan's workload.
+	Restarted bool
+	// Reloadable is how many workloads restart when the destination changes.
+	Reloadable int
 	// At is when the values were known to be true.
 	At time.Time
+}
+
+// Refusal is a destination that could not be served.
+type Refusal struct {
+	Namespace, Name string
+	Err             *Error
 }
 
 // Result is the outcome in one word.

@@ -2,12 +2,36 @@ package delivery
 
 // Shape is how the values that were read become the object that is written.
 type Shape struct {
+	// Carry is what of a source object (TakeObject) goes along with its data.
+	Carry Carry
+	// Keys renames and decodes single keys after reading; with Only set, the
+	// others are left out.
+	Keys []KeyShape
+	Only bool
 	// Template is nil where the values are written as they are.
 	Template *Template
 }
 
+// Carry is what is copied of an object beside its data and type.
+type Carry struct {
+	Labels, Annotations bool
+	// Without are label and annotation keys that stay behind; one that ends in
+	// "/" stands for all with that prefix.
+	Without []string
+}
+
+// KeyShape is what happens to one key.
+type KeyShape struct {
+	Key string
+	// As is its new name; empty keeps it.
+	As     string
+	Decode Decoding
+}
+
 // Template renders data, labels and annotations with the values as input.
 type Template struct {
+	// Field is where the manifest has it, for messages.
+	Field string
 	// Merge keeps the values that were read beside what Data renders;
 	// otherwise a template with data replaces them.
 	Merge bool

@@ -6,7 +6,9 @@ type Source struct {
 	// Field is where the manifest says so, for messages: "spec.data[0]".
 	Field string
 	Store StoreRef
-	Take  Take
+	// Object is what TakeObject reads, in place of a store.
+	Object ObjectRef
+	Take   Take
 
 	Remote Remote // for TakeValue and TakeMap
 	Search Search // for TakeFound
@@ -29,6 +31,9 @@ const (
 	TakeValue Take = "value" // one value into one key
 	TakeMap   Take = "map"   // every property of one remote secret, a key each
 	TakeFound Take = "found" // every remote secret that the search finds, a key each
+	// TakeObject is a Secret or ConfigMap of the cluster: its data as it is,
+	// its type, and what Shape.Carry says of its labels and annotations.
+	TakeObject Take = "object"
 )
 
 // Remote names a secret, or a part of it, in a store.

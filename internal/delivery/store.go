@@ -41,9 +41,12 @@ type Retry struct {
 
 // NamespaceRule admits a namespace if any of its parts does.
 type NamespaceRule struct {
-	Names    []string
-	Regexes  []string // RE2, unanchored
-	Selector string   // label selector; empty selects nothing
+	Names   []string
+	Regexes []string // RE2, unanchored
+	// DotNet are .NET regular expressions whose first match must be the whole
+	// name. They run under a time limit; one that exceeds it admits nothing.
+	DotNet   []string
+	Selector string // label selector; empty selects nothing
 	// HasSelector tells an empty selector, which admits every namespace,
 	// from none.
 	HasSelector bool

@@ -5,8 +5,10 @@ type VaultConfig struct {
 	Server string // base URL
 	// Mount is the path of the KV engine; empty: the first segment of each
 	// key is the mount.
-	Mount     string
-	KV        int // 1 or 2
+	Mount string
+	// KV is 1 or 2; 0 takes each key as a whole API path, of any engine:
+	// what a KV v2 answer wraps is unwrapped, and leases are told.
+	KV        int
 	Namespace string
 	Headers   map[string]string
 	// CABundle is PEM, CA refers to PEM; with neither the system's roots

@@ -8,7 +8,9 @@ package dialect
 import (
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
@@ -23,10 +25,20 @@ type Deliveries interface {
 	// Unsupported or Invalid, names the field. The plan returned beside an
 	// error holds what could be understood: at least Object.
 	Translate(obj client.Object) (delivery.Delivery, error)
+	// State reads what Report wrote last.
+	State(obj client.Object) State
 	// Report writes the outcome into obj's status, in the language's own
 	// terms, and returns the events to emit. obj is a copy that may be
 	// changed; a status that comes out unchanged is not written.
 	Report(obj client.Object, out delivery.Outcome, now time.Time) []Event
+}
+
+// Marked is implemented by the languages whose targets are known by
+// delivery.Marks, not by an owner reference.
+type Marked interface {
+	// OwnerOf names the object whose target the Secret or ConfigMap is, by
+	// what is written on it; ok is false if it is nobody's in this language.
+	OwnerOf(meta *metav1.ObjectMeta) (owner types.NamespacedName, ok bool)
 }
 
 // Stores is a kind of object that describes a store.
@@ -37,18 +49,21 @@ type Stores interface {
 	// Deliveries.
 	Translate(obj client.Object) (delivery.Store, error)
 	// State reads what Report wrote last.
-	State(obj client.Object) StoreState
+	State(obj client.Object) State
 	// Report is as for Deliveries.
 	Report(obj client.Object, out delivery.StoreOutcome, now time.Time) []Event
 }
 
-// StoreState is what a store object's status says.
-type StoreState struct {
-	// Known is false until the store was validated once.
+// State is what an object's status says.
+type State struct {
+	// Known is false until it was reported once.
 	Known bool
 	Ready bool
-	// Message is the reason why it is not ready.
+	// Message is the reason why it is not ready, or a note if it is.
 	Message string
+	// At is when it last succeeded, Restarted when its workload was last
+	// restarted; zero if never or not told.
+	At, Restarted time.Time
 }
 
 // Kind describes a kind of object.
@@ -62,6 +77,17 @@ type Kind struct {
 	// Finalizers are those that the original tool put on its objects and
 	// that we take off when they are deleted, without ever adding them.
 	Finalizers []string
+	// Annotated: the objects are the cluster's Secrets or ConfigMaps (GVK says
+	// which), seen as *metav1.PartialObjectMetadata with the Kept labels and
+	// annotations alone. They have no status: Report only returns events. A
+	// plan without a Destination.Name says that the object asks for nothing.
+	Annotated bool
+	// Kept are the label and annotation keys of Secrets and ConfigMaps that the
+	// language looks at; one that ends in "/" stands for all with the prefix.
+	Kept []string
+	// Whole: the kind has no status subresource; Report may change all of the
+	// object but its metadata.
+	Whole bool
 }
 
 // Event is an event of the language, about the object itself.

@@ -3,6 +3,7 @@ package externalsecrets
 import (
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
@@ -34,6 +35,27 @@ const (
 	msgDelete    = "could not delete secret"
 	msgCleanup   = "could not delete orphaned secrets"
 )
+
+// State implements dialect.Deliveries. A status about an earlier generation
+// says nothing about this one.
+func (externalSecrets) State(obj client.Object) dialect.State {
+	es, ok := obj.(*esv1.ExternalSecret)
+	if !ok {
+		return dialect.State{}
+	}
+	ready := find(es.Status.Conditions, readyCondition)
+	if ready == nil || ready.ObservedGeneration != 0 && ready.ObservedGeneration != es.Generation {
+		return dialect.State{}
+	}
+	s := dialect.State{Known: true, Ready: ready.Status == corev1.ConditionTrue}
+	if es.Status.RefreshTime != nil {
+		s.At = es.Status.RefreshTime.Time
+	}
+	if s.Message = ready.Message; s.Message == msgSynced {
+		s.Message = ""
+	}
+	return s
+}
 
 // Report implements dialect.Deliveries.
 func (externalSecrets) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {

@@ -25,20 +25,20 @@ const (
 
 // State implements dialect.Stores. A status about an earlier generation says
 // nothing about this one.
-func (d stores) State(obj client.Object) dialect.StoreState {
+func (d stores) State(obj client.Object) dialect.State {
 	_, st := d.parts(obj)
 	if st == nil {
-		return dialect.StoreState{}
+		return dialect.State{}
 	}
 	ready := find(st.Conditions, readyCondition)
 	// The original writes no observedGeneration.
 	if ready == nil || (ready.ObservedGeneration != 0 && ready.ObservedGeneration != obj.GetGeneration()) {
-		return dialect.StoreState{}
+		return dialect.State{}
 	}
 	if ready.Status == corev1.ConditionTrue {
-		return dialect.StoreState{Known: true, Ready: true}
+		return dialect.State{Known: true, Ready: true}
 	}
-	return dialect.StoreState{Known: true, Message: ready.Message}
+	return dialect.State{Known: true, Message: ready.Message}
 }
 
 // Report implements dialect.Stores.

@@ -86,13 +86,13 @@ func TestStoreState(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		conditions []esv1.Condition
-		want       dialect.StoreState
+		want       dialect.State
 	}{
-		"never":           {nil, dialect.StoreState{}},
-		"ready":           {ready("True", 2), dialect.StoreState{Known: true, Ready: true}},
-		"not ready":       {ready("False", 2), dialect.StoreState{Known: true, Message: "why"}},
-		"ready before":    {ready("True", 1), dialect.StoreState{}},
-		"by the original": {ready("True", 0), dialect.StoreState{Known: true, Ready: true}},
+		"never":           {nil, dialect.State{}},
+		"ready":           {ready("True", 2), dialect.State{Known: true, Ready: true}},
+		"not ready":       {ready("False", 2), dialect.State{Known: true, Message: "why"}},
+		"ready before":    {ready("True", 1), dialect.State{}},
+		"by the original": {ready("True", 0), dialect.State{Known: true, Ready: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -119,7 +119,7 @@ func TestWrongKinds(t *testing.T) {
 	check("SecretStore", err)
 	_, err = ClusterSecretStores().Translate(ss)
 	check("ClusterSecretStore", err)
-	if got := SecretStores().State(es); got != (dialect.StoreState{}) {
+	if got := SecretStores().State(es); got != (dialect.State{}) {
 		t.Errorf("state of a stranger: %+v", got)
 	}
 	if got := ClusterSecretStores().Report(ss, delivery.StoreOutcome{}, day(0)); got != nil {
