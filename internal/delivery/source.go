@@ -9,6 +9,9 @@ type Source struct {
 	// Object is what TakeObject reads, in place of a store.
 	Object ObjectRef
 	Take   Take
+	// SkipTypes are prefixes of types of Secrets that TakeObject passes over as
+	// if nothing had been asked of them; only the read tells the type.
+	SkipTypes []string
 
 	Remote Remote // for TakeValue and TakeMap
 	Search Search // for TakeFound

@@ -41,6 +41,8 @@ type Retry struct {
 
 // NamespaceRule admits a namespace if any of its parts does.
 type NamespaceRule struct {
+	// Field is where the manifest says so, for messages.
+	Field   string
 	Names   []string
 	Regexes []string // RE2, unanchored
 	// DotNet are .NET regular expressions whose first match must be the whole
