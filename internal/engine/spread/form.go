@@ -99,6 +99,9 @@ func compileDotNet(expr string) (f *form) {
 	if !strings.ContainsAny(expr, operators) {
 		return &form{whole: expr}
 	}
+	if sprawls(expr) {
+		return &form{why: "has too many groups or repeats them too often; split it, or use smaller counts"}
+	}
 	defer func() {
 		// The engine is somebody else's and the pattern anybody's: a flaw in
 		// the one must not let the other stop the operator.
@@ -172,7 +175,10 @@ func match(re *regexp2.Regexp, name string) (ok bool, err error) {
 			ok, err = false, errFlaw
 		}
 	}()
-	found, err := re.FindStringMatch(name)
+	// A copy keeps none of the memory that the match took: the engine hoards it
+	// where it came from, and it can be a thousand times the pattern's own.
+	once := *re
+	found, err := once.FindStringMatch(name)
 	if err != nil || found == nil {
 		return false, err
 	}

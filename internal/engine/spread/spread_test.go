@@ -84,6 +84,7 @@ func TestTheFirstMatchOfADotNetPatternIsTheWholeName(t *testing.T) {
 		{"ns-[0-9]{1", "ns-1{1", true}, // half of a pattern that a comma cut
 		{".*", "", true},
 		{"(", "(", false},
+		{"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d0a1b", true},
 	} {
 		if got := m.Admits([]rule{{DotNet: []string{c.pattern}}}, spread.Namespace{Name: c.name}); got != c.want {
 			t.Errorf("%q on %q: admits = %v", c.pattern, c.name, got)
@@ -107,6 +108,11 @@ func TestAFaultNamesWhatIsMalformed(t *testing.T) {
 		".NET":            {[]rule{{DotNet: []string{"(a"}}}, `the .NET regular expression "(a" is malformed`},
 		".NET, reference": {[]rule{{DotNet: []string{`(a)\9`}}}, "is malformed"},
 		".NET, long":      {[]rule{{DotNet: []string{long}}}, "has 1025 bytes"},
+		".NET, groups":    {[]rule{{DotNet: []string{strings.Repeat("(a|", 65) + strings.Repeat(")", 65)}}}, "too many groups"},
+		".NET, rounds":    {[]rule{{DotNet: []string{"(?:(a|)){2000000000}?b"}}}, "repeats them too often"},
+		".NET, nested":    {[]rule{{DotNet: []string{"((a|){40}){40}b"}}}, "repeats them too often"},
+		".NET, spaced":    {[]rule{{DotNet: []string{"(?x)(a|) {99999999999999999999,}b"}}}, "repeats them too often"},
+		".NET, counts":    {[]rule{{DotNet: []string{"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"}}}, ""},
 		"selector":        {[]rule{{HasSelector: true, Selector: "a b"}}, `the label selector "a b" is malformed`},
 		"selector, long":  {[]rule{{HasSelector: true, Selector: "a in (" + strings.Repeat("x,", spread.MaxSelector) + "x)"}}, "more than the 8192"},
 		"the field":       {[]rule{{}, {Field: "spec.x", Regexes: []string{"("}}}, `spec.x: the regular expression "("`},
@@ -126,8 +132,10 @@ func TestAFaultNamesWhatIsMalformed(t *testing.T) {
 		if len(failure.Message) > 400 {
 			t.Errorf("%s: a message of %d bytes", name, len(failure.Message))
 		}
-		for _, ns := range []string{"a", "("} {
-			if m.Admits(c.rules[:1], spread.Namespace{Name: ns, Labels: map[string]string{}}) && c.rules[0].Regexes == nil {
+		bad := c.rules[len(c.rules)-1]
+		bad.Regexes = bad.Regexes[max(0, len(bad.Regexes)-1):]
+		for _, ns := range []string{"", "a", "(", long[:63]} {
+			if name != "too many" && m.Admits([]rule{bad}, spread.Namespace{Name: ns, Labels: map[string]string{}}) {
 				t.Errorf("%s: admits %q", name, ns)
 			}
 		}
