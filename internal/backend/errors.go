@@ -31,6 +31,10 @@ const (
 // whether the session works.
 var ErrUndecided = errors.New("cannot be told without reading a secret")
 
+// ErrNoKey is the cause where Credentials cannot resolve a credential because
+// the Secret or ConfigMap is there, without its key.
+var ErrNoKey = errors.New("no such key")
+
 // Error is a failed call.
 type Error struct {
 	Kind Kind

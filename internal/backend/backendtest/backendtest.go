@@ -23,6 +23,8 @@ type Harness struct {
 	Metadata  bool // what the store knows about a secret can be read
 	Tags      bool // secrets can be found by tags
 	Paths     bool // keys are paths, and secrets can be found below one
+	Prefixes  bool // a search's path is what keys begin with
+	Whole     bool // the empty key reads everything
 	Binary    bool // values can be any bytes
 	FreeNames bool // keys and the names of fields can be any text
 }

@@ -31,6 +31,14 @@ func (h Harness) findsByName(t *testing.T) {
 
 func (h Harness) findsByPath(t *testing.T) {
 	s := h.New(t)
+	if h.Prefixes {
+		put(s, nil, "app-a", "app-b", "apps", "db")
+		b := open(t, s)
+		wantKeys(t, find(t, b, backend.Query{Path: "app-"}), "app-a", "app-b")
+		wantKeys(t, find(t, b, backend.Query{Path: "app", Name: "[bs]$"}), "app-b", "apps")
+		wantKeys(t, find(t, b, backend.Query{Path: "not-there"}))
+		return
+	}
 	if !h.Paths {
 		put(s, nil, "db")
 		_, err := finder(t, open(t, s)).Find(t.Context(), backend.Query{Path: "team"})
