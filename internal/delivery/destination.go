@@ -14,6 +14,8 @@ type Destination struct {
 	Creation  CreationPolicy
 	Deletion  DeletionPolicy
 	Immutable bool
+	// Leave: what was made stays when the object goes or no longer wants it.
+	Leave bool
 
 	// Type of a Secret that is made; empty is Opaque.
 	Type string
