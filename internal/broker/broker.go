@@ -16,6 +16,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/backend"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
 // Limits bound what one session does. Zero values are replaced by defaults.
@@ -112,6 +113,8 @@ func (b *Broker) Check(ctx context.Context, store *delivery.Store, namespace str
 }
 
 // Read returns what the store holds under ref, fetched no earlier than asked.
+// A Document with a Lease is given to this caller alone, who must record it,
+// and see to its renewal and its end.
 func (b *Broker) Read(ctx context.Context, store *delivery.Store, namespace string, ref backend.Ref, asked time.Time) (doc backend.Document, err error) {
 	err = b.with(ctx, store, namespace, func(s *session) error {
 		doc, err = s.read(ctx, ref, asked)
@@ -127,6 +130,32 @@ func (b *Broker) Find(ctx context.Context, store *delivery.Store, namespace stri
 		return err
 	})
 	return refs, err
+}
+
+// Write makes the store hold fields under key and nothing else. What is so
+// already is not written, and changed is false.
+func (b *Broker) Write(ctx context.Context, store *delivery.Store, namespace, key string, fields secret.Data) (changed bool, err error) {
+	err = b.with(ctx, store, namespace, func(s *session) error {
+		changed, err = s.write(ctx, key, fields)
+		return err
+	})
+	return changed, err
+}
+
+// Renew extends a lease and returns it as it was granted, to last from now
+// on; Renewed is the caller's to set. An error of kind NotFound says that the
+// lease has ended.
+func (b *Broker) Renew(ctx context.Context, store *delivery.Store, namespace string, lease delivery.Lease) (granted delivery.Lease, err error) {
+	err = b.with(ctx, store, namespace, func(s *session) error {
+		granted, err = s.renew(ctx, lease)
+		return err
+	})
+	return granted, err
+}
+
+// Revoke ends a lease. One that has ended is no error.
+func (b *Broker) Revoke(ctx context.Context, store *delivery.Store, namespace, id string) error {
+	return b.with(ctx, store, namespace, func(s *session) error { return s.revoke(ctx, id) })
 }
 
 // with does something with the store's session, and again with the next one
@@ -158,8 +187,7 @@ func (b *Broker) session(ctx context.Context, store *delivery.Store, namespace s
 			s.used = b.now()
 			return s, nil
 		}
-		delete(b.sessions, id)
-		go s.close(context.WithoutCancel(ctx))
+		b.end(ctx, id, s)
 	}
 	open := b.openers[store.Config.Backend()]
 	if open == nil {
@@ -212,8 +240,10 @@ func (b *Broker) Start(ctx context.Context) error {
 	}
 }
 
-// readerIdle is how long a session with a reader's own credentials is kept
-// unused. There may be as many as namespaces; a store's own session stays.
+// readerIdle is how long a session with a reader's own credentials, or of a
+// store that objects describe inline, is kept unused. There may be as many as
+// namespaces or objects; a store's own session stays, and so does one that
+// leases hang on.
 const readerIdle = 15 * time.Minute
 
 func (b *Broker) tidy(ctx context.Context) {
@@ -223,7 +253,10 @@ func (b *Broker) tidy(ctx context.Context) {
 	}
 	b.mu.Unlock()
 	limit := b.now().Add(-readerIdle)
-	b.closeIf(ctx, func(id identity, s *session) bool { return id.namespace != "" && s.used.Before(limit) })
+	b.closeIf(ctx, func(id identity, s *session) bool {
+		lends := s.leases.live(b.now())
+		return (id.namespace != "" || s.inline) && s.used.Before(limit) && !lends
+	})
 }
 
 // closeAll gives every session back, for at most five seconds: tokens that
@@ -249,9 +282,12 @@ func (b *Broker) Drop(ctx context.Context, store delivery.StoreRef) {
 }
 
 // ForgetReader closes the sessions that took their credentials from a
-// namespace which is gone: another of that name is another tenant's.
+// namespace which is gone, or were described there: another of that name is
+// another tenant's.
 func (b *Broker) ForgetReader(ctx context.Context, namespace string) {
-	b.closeIf(ctx, func(id identity, _ *session) bool { return id.namespace == namespace })
+	b.closeIf(ctx, func(id identity, s *session) bool {
+		return id.namespace == namespace || s.inline && id.store.Namespace == namespace
+	})
 }
 
 // closeIf closes the sessions that match. It returns at once.
@@ -260,8 +296,31 @@ func (b *Broker) closeIf(ctx context.Context, match func(identity, *session) boo
 	defer b.mu.Unlock()
 	for id, s := range b.sessions {
 		if match(id, s) {
-			delete(b.sessions, id)
-			go s.close(context.WithoutCancel(ctx))
+			b.end(ctx, id, s)
 		}
 	}
+}
+
+// end forgets a session and closes it. It returns at once. b.mu is held.
+func (b *Broker) end(ctx context.Context, id identity, s *session) {
+	delete(b.sessions, id)
+	go func() {
+		s.close(context.WithoutCancel(ctx))
+		if s.inline {
+			b.forgetInline(id.store)
+		}
+	}()
+}
+
+// forgetInline drops the series of a store that no object is watched for: its
+// name is a digest of its configuration, and every change makes another.
+func (b *Broker) forgetInline(store delivery.StoreRef) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id := range b.sessions {
+		if id.store == store {
+			return // in use again
+		}
+	}
+	b.metrics.forget(store)
 }

@@ -15,6 +15,8 @@ type Metrics struct {
 	calls    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	joined   *prometheus.CounterVec
+	renewals *prometheus.CounterVec
+	leases   *prometheus.GaugeVec
 }
 
 var storeLabels = []string{"store_kind", "store_namespace", "store", "backend"}
@@ -24,7 +26,7 @@ func NewMetrics() *Metrics {
 	return &Metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tacit_backend_calls_total",
-			Help: "Calls to a store, by operation (check, read, find) and outcome (ok or the kind of error).",
+			Help: "Calls to a store, by operation (check, read, find, write, renew, revoke) and outcome (ok or the kind of error).",
 		}, append([]string{"operation", "outcome"}, storeLabels...)),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "tacit_backend_call_duration_seconds",
@@ -35,6 +37,14 @@ func NewMetrics() *Metrics {
 			Name: "tacit_backend_joined_reads_total",
 			Help: "Reads that were answered by a call made for somebody else who asked no earlier.",
 		}, storeLabels),
+		renewals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tacit_lease_renewals_total",
+			Help: "Renewals of leases, by result (ok or error); further tries of one renewal are not counted.",
+		}, append([]string{"result"}, storeLabels...)),
+		leases: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tacit_leases",
+			Help: "Leases that were taken out or renewed since the start and have not ended.",
+		}, storeLabels),
 	}
 }
 
@@ -43,6 +53,8 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	m.calls.Describe(ch)
 	m.duration.Describe(ch)
 	m.joined.Describe(ch)
+	m.renewals.Describe(ch)
+	m.leases.Describe(ch)
 }
 
 // Collect implements prometheus.Collector.
@@ -50,6 +62,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.calls.Collect(ch)
 	m.duration.Collect(ch)
 	m.joined.Collect(ch)
+	m.renewals.Collect(ch)
+	m.leases.Collect(ch)
 }
 
 // storeMetrics are the metrics of one store.
@@ -57,6 +71,8 @@ type storeMetrics struct {
 	calls    *prometheus.CounterVec
 	duration prometheus.Observer
 	joined   prometheus.Counter
+	renewals *prometheus.CounterVec
+	leases   prometheus.Gauge
 }
 
 func (m *Metrics) store(ref delivery.StoreRef, backendName string) *storeMetrics {
@@ -67,6 +83,8 @@ func (m *Metrics) store(ref delivery.StoreRef, backendName string) *storeMetrics
 		calls:    m.calls.MustCurryWith(labels),
 		duration: m.duration.With(labels),
 		joined:   m.joined.With(labels),
+		renewals: m.renewals.MustCurryWith(labels),
+		leases:   m.leases.With(labels),
 	}
 }
 
@@ -76,6 +94,8 @@ func (m *Metrics) forget(ref delivery.StoreRef) {
 	m.calls.DeletePartialMatch(labels)
 	m.duration.DeletePartialMatch(labels)
 	m.joined.DeletePartialMatch(labels)
+	m.renewals.DeletePartialMatch(labels)
+	m.leases.DeletePartialMatch(labels)
 }
 
 func (m *storeMetrics) called(op string, took time.Duration, err error) {
@@ -85,4 +105,12 @@ func (m *storeMetrics) called(op string, took time.Duration, err error) {
 	}
 	m.calls.With(prometheus.Labels{"operation": op, "outcome": outcome}).Inc()
 	m.duration.Observe(took.Seconds())
+}
+
+func (m *storeMetrics) renewed(err error) {
+	result := "ok"
+	if err != nil {
+		result = "error"
+	}
+	m.renewals.With(prometheus.Labels{"result": result}).Inc()
 }

@@ -19,6 +19,7 @@ import (
 // session is one identity's way to one store.
 type session struct {
 	uid        string
+	inline     bool // of a store that no object of its own describes
 	generation int64
 	used       time.Time // guarded by the broker
 	limits     Limits
@@ -26,6 +27,7 @@ type session struct {
 	metrics    *storeMetrics
 	now        func() time.Time
 	flights    *flights
+	leases     leases
 	rate       *rate.Limiter
 	slots      chan struct{}
 	gate       gate
@@ -39,14 +41,16 @@ type session struct {
 
 func newSession(b *Broker, store *delivery.Store, open func(context.Context) (backend.Backend, error)) *session {
 	m := b.metrics.store(store.Ref, store.Config.Backend())
-	return &session{
-		uid: store.Object.UID, generation: store.Object.Generation,
+	s := &session{
+		uid: store.Object.UID, inline: store.Object.UID == "", generation: store.Object.Generation,
 		limits: b.limits, retry: store.Retry, metrics: m, now: b.now, open: open,
-		flights: newFlights(b.now, b.limits.Keep, b.limits.KeepBytes, m.joined.Inc),
-		rate:    rate.NewLimiter(rate.Limit(b.limits.Rate), b.limits.Burst),
-		slots:   make(chan struct{}, b.limits.Concurrent),
-		gate:    gate{first: b.limits.Lockout, max: b.limits.MaxLockout},
+		leases: leases{count: m.leases.Add},
+		rate:   rate.NewLimiter(rate.Limit(b.limits.Rate), b.limits.Burst),
+		slots:  make(chan struct{}, b.limits.Concurrent),
+		gate:   gate{first: b.limits.Lockout, max: b.limits.MaxLockout},
 	}
+	s.flights = newFlights(b.now, b.limits.Keep, b.limits.KeepBytes, m.joined.Inc, s.giveBack)
+	return s
 }
 
 func (s *session) check(ctx context.Context) error {
@@ -54,18 +58,26 @@ func (s *session) check(ctx context.Context) error {
 }
 
 func (s *session) read(ctx context.Context, ref backend.Ref, asked time.Time) (backend.Document, error) {
-	got, err := s.flights.do(ctx, ref, asked, func(ctx context.Context) (any, int, error) {
+	whole, pick, err := s.bundle(ctx, ref)
+	if err != nil {
+		return backend.Document{}, err
+	}
+	got, err := s.flights.do(ctx, whole, asked, func(ctx context.Context) (cargo, error) {
 		var doc backend.Document
 		err := s.call(ctx, "read", func(ctx context.Context, be backend.Backend) (err error) {
-			doc, err = be.Read(ctx, ref)
+			doc, err = be.Read(ctx, whole)
 			return err
 		})
-		return doc, doc.Value.Len() + doc.Fields.Size(), err
+		return cargo{doc, doc.Value.Len() + doc.Fields.Size(), err == nil && !doc.Lease.IsZero()}, err
 	})
 	if err != nil {
 		return backend.Document{}, err
 	}
-	return got.(backend.Document), nil
+	doc := got.(backend.Document)
+	if !doc.Lease.IsZero() {
+		s.leases.hold(s.now(), doc.Lease)
+	}
+	return pick(doc)
 }
 
 // query is a backend.Query that can be a map's key.
@@ -76,7 +88,7 @@ func (s *session) find(ctx context.Context, q backend.Query, asked time.Time) ([
 	for _, k := range slices.Sorted(maps.Keys(q.Tags)) {
 		tags.WriteString(k + "\x00" + q.Tags[k] + "\x00")
 	}
-	got, err := s.flights.do(ctx, query{q.Path, q.Name, tags.String()}, asked, func(ctx context.Context) (any, int, error) {
+	got, err := s.flights.do(ctx, query{q.Path, q.Name, tags.String()}, asked, func(ctx context.Context) (cargo, error) {
 		var refs []backend.Ref
 		err := s.call(ctx, "find", func(ctx context.Context, be backend.Backend) (err error) {
 			finder, ok := be.(backend.Finder)
@@ -86,7 +98,7 @@ func (s *session) find(ctx context.Context, q backend.Query, asked time.Time) ([
 			refs, err = finder.Find(ctx, q)
 			return err
 		})
-		return refs, 100 * len(refs), err
+		return cargo{result: refs, size: 100 * len(refs)}, err
 	})
 	if err != nil {
 		return nil, err
@@ -191,6 +203,7 @@ func (s *session) close(ctx context.Context) {
 		return
 	}
 	s.calls.Wait()
+	s.leases.close()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	// A token that could not be revoked ends with its lease.
