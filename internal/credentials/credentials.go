@@ -1,5 +1,5 @@
 // Package credentials resolves what stores refer to: keys of Secrets and
-// ConfigMaps, and tokens of service accounts.
+// ConfigMaps, tokens of service accounts, and files of the operator's own.
 package credentials
 
 import (
@@ -42,6 +42,9 @@ type scoped struct {
 
 // Resolve implements backend.Credentials.
 func (s scoped) Resolve(ctx context.Context, c delivery.Credential) (secret.Value, error) {
+	if c.Kind == delivery.FromFile {
+		return s.file(c)
+	}
 	ns := c.Namespace
 	if ns == "" {
 		ns = s.namespace
@@ -101,7 +104,7 @@ func pick(data map[string][]byte, c delivery.Credential, ns string) (secret.Valu
 	v, ok := data[c.Key]
 	switch {
 	case !ok:
-		return secret.Value{}, misconfigured(nil, "%s %s/%s has no key %q", c.Kind, ns, c.Name, c.Key)
+		return secret.Value{}, misconfigured(backend.ErrNoKey, "%s %s/%s has no key %q", c.Kind, ns, c.Name, c.Key)
 	case len(v) == 0:
 		return secret.Value{}, misconfigured(nil, "%s %s/%s: key %q is empty", c.Kind, ns, c.Name, c.Key)
 	}

@@ -60,8 +60,8 @@ type NamespaceRule struct {
 type Config interface {
 	// Backend is the name that the backend is registered under.
 	Backend() string
-	// Credentials lists every credential that the config refers to, so
-	// that a change of one wakes the store.
+	// Credentials lists every credential of the cluster that the config
+	// refers to, so that a change of one wakes the store.
 	Credentials() []Credential
 }
 
@@ -91,4 +91,8 @@ const (
 	FromSecret         CredentialKind = "Secret"
 	FromConfigMap      CredentialKind = "ConfigMap"
 	FromServiceAccount CredentialKind = "ServiceAccount" // a fresh token each time it is resolved
+	// FromFile is the file Name on the operator's own disk. Only the operator's
+	// configuration may make one: no dialect makes it of a manifest, which
+	// would let whoever writes manifests read that disk.
+	FromFile CredentialKind = "File"
 )

@@ -63,11 +63,12 @@ func (c VaultConfig) Credentials() []Credential {
 	return present(all)
 }
 
-// present drops the credentials that refer to nothing.
+// present drops the credentials that refer to nothing, and those outside the
+// cluster, which are the same for every reader and which no event tells about.
 func present(all []Credential) []Credential {
 	var out []Credential
 	for _, c := range all {
-		if !c.IsZero() {
+		if !c.IsZero() && c.Kind != FromFile {
 			out = append(out, c)
 		}
 	}
