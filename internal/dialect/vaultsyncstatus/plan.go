@@ -1,0 +1,77 @@
+package vaultsyncstatus
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	vssv1 "github.com/tacit-secrets/tacit/api/vaultsyncstatus/v1"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+)
+
+// source is the secret's metadata; its value is never read.
+func source(p *problems, v *vssv1.VaultSyncStatus) delivery.Source {
+	const engineField, pathField = "spec.secretEngine", "spec.secretPath"
+	engine := path(p, engineField, v.Spec.SecretEngine, "the mount of a KV engine of version 2 in Vault, such as secret")
+	below := path(p, pathField, v.Spec.SecretPath, "the path of the secret below that mount, such as team/app")
+	if strings.Contains(engine+"/", "/data/") {
+		p.note(delivery.Unsupported, engineField, "%s has a part called data, which cannot be told from the data of KV version 2; mount the engine elsewhere", quote(engine))
+	}
+	return delivery.Source{
+		Field: pathField,
+		Store: store(),
+		Take:  delivery.TakeValue,
+		// What is between the mount and the path tells where the mount ends:
+		// it may have several parts.
+		Remote: delivery.Remote{Key: engine + "/data/" + below, Metadata: true},
+		Into:   "metadata",
+	}
+}
+
+// maxPath bounds a path; Vault's own storage ends long before.
+const maxPath = 2048
+
+// path reads a path in Vault without the slashes around it.
+func path(p *problems, field, text, what string) string {
+	text = strings.Trim(text, "/")
+	parts := strings.Split(text, "/")
+	switch {
+	case strings.TrimSpace(text) == "":
+		p.invalid(field, "it is empty; name %s", what)
+	case len(text) > maxPath:
+		p.invalid(field, "it has more than %d bytes; name %s", maxPath, what)
+	case slices.Contains(parts, "."), slices.Contains(parts, ".."), slices.Contains(parts, ""):
+		p.invalid(field, `%s has a part that is empty, "." or ".."; name %s`, quote(text), what)
+	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }):
+		p.invalid(field, "%s has control characters; name %s", quote(text), what)
+	}
+	return text
+}
+
+// rollout is the Deployment and what it was last restarted for.
+func rollout(p *problems, v *vssv1.VaultSyncStatus, anyNamespace bool) *delivery.Rollout {
+	const nameField, namespaceField = "spec.deployName", "spec.deployNamespace"
+	name, namespace := v.Spec.DeployName, v.Spec.DeployNamespace
+	if why := validation.IsDNS1123Subdomain(name); len(why) > 0 {
+		p.invalid(nameField, "%s is no name of a Deployment; name one", quote(name))
+	}
+	switch why := validation.IsDNS1123Label(namespace); {
+	case len(why) > 0:
+		p.invalid(namespaceField, "%s is no name of a namespace; name that of the Deployment, which is the object's own: %s",
+			quote(namespace), quote(v.Namespace))
+	case namespace != v.Namespace && !anyNamespace:
+		p.note(delivery.RolloutRefused, namespaceField, "Deployment %s/%s is in another namespace, which has not consented to be restarted from %s; "+
+			"make the VaultSyncStatus in namespace %s, or have the operator started so that objects may restart Deployments of any namespace (see: tacit operator --help)",
+			namespace, name, v.Namespace, namespace)
+	}
+	return &delivery.Rollout{
+		Workload: delivery.Workload{Kind: "Deployment", Namespace: namespace, Name: name},
+		Done:     v.Spec.TimeStamp,
+	}
+}
+
+// fingerprint tells these words from any others.
+func fingerprint(words ...string) string { return fmt.Sprintf("%q", words) }
