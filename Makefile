@@ -23,7 +23,7 @@ build: ## Build bin/tacit
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/tacit ./cmd/tacit
 
 .PHONY: sandbox
-sandbox: $(SANDBOX)/controlplane $(LINKS) $(SANDBOX)/vault ## Build the real control plane and the real Vault that tests run against
+sandbox: $(SANDBOX)/controlplane $(LINKS) $(SANDBOX)/vault $(SANDBOX)/clouds ## Build what tests run against: control plane, Vault, clouds
 
 # The flags matter: with others nothing of the build cache fits.
 $(SANDBOX)/controlplane: $(wildcard sandbox/controlplane/*.go) sandbox/controlplane/go.mod sandbox/controlplane/go.sum
@@ -36,6 +36,10 @@ $(LINKS): $(SANDBOX)/controlplane
 $(SANDBOX)/vault: $(wildcard sandbox/vault/*.go) sandbox/vault/go.mod sandbox/vault/go.sum
 	@mkdir -p $(SANDBOX)
 	$(call step,building Vault (about 3 minutes the first time),cd sandbox/vault && CGO_ENABLED=0 go build -ldflags "-s -w" -o ../../$@ .)
+
+$(SANDBOX)/clouds: $(wildcard sandbox/clouds/*.go sandbox/clouds/*/*.go) sandbox/clouds/go.mod
+	@mkdir -p $(SANDBOX)
+	$(call step,building the clouds,cd sandbox/clouds && CGO_ENABLED=0 go build -ldflags "-s -w" -o ../../$@ .)
 
 .PHONY: test
 test: sandbox build ## Run every test (PKG=./internal/... narrows, RACE=1 adds the race detector)

@@ -1,5 +1,5 @@
 // Package testkit starts the real parts that Tacit runs against: a Kubernetes
-// control plane, a Vault, and a proxy that breaks the way to either.
+// control plane, a Vault, clouds, and a proxy that breaks the way to any.
 //
 // The parts are processes of their own on loopback, built by `make sandbox`.
 // Everything here but the functions that take a testing.TB serves ordinary

@@ -17,6 +17,7 @@ var shared struct {
 	crds   []string
 	plane  lazy[*Plane]
 	vault  lazy[*Vault]
+	clouds lazy[*Clouds]
 }
 
 // lazy is started by the first who asks. If that fails it fails for all.
@@ -40,6 +41,9 @@ func Main(m *testing.M, crds ...string) int {
 	if shared.vault.part != nil {
 		errs = append(errs, shared.vault.part.Stop())
 	}
+	if shared.clouds.part != nil {
+		errs = append(errs, shared.clouds.part.Stop())
+	}
 	if err := errors.Join(errs...); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return max(code, 1)
@@ -62,6 +66,15 @@ func SharedVault(t testing.TB) *Vault {
 	t.Helper()
 	return share(t, &shared.vault, func() (*Vault, error) {
 		return StartVault(context.Background(), VaultOptions{})
+	})
+}
+
+// SharedClouds are the package's clouds, which the first test that asks for
+// them starts. Tests keep to projects of their own, and do not stop them.
+func SharedClouds(t testing.TB) *Clouds {
+	t.Helper()
+	return share(t, &shared.clouds, func() (*Clouds, error) {
+		return StartClouds(context.Background(), CloudsOptions{})
 	})
 }
 

@@ -1,0 +1,3 @@
+module github.com/tacit-secrets/tacit/sandbox/clouds
+
+go 1.26.0
