@@ -20,6 +20,7 @@ const (
 // answer is what Vault said to a call.
 type answer struct {
 	call   call
+	token  *token // that the call was made with; nil if the session did not make it
 	status int
 	body   []byte
 	// vaults reports that the body has the shape of Vault's error answers,
@@ -32,6 +33,11 @@ type answer struct {
 	misrouted  bool
 	retryAfter time.Duration
 	loggedOut  bool
+	// conflict reports that a write met a version of KV version 2 that it was
+	// not made for.
+	conflict bool
+	// withheld reports that Vault's words are not shown.
+	withheld bool
 }
 
 func newAnswer(c call, raw wire.Answer, now time.Time, secrets func() []string) answer {
@@ -39,7 +45,11 @@ func newAnswer(c call, raw wire.Answer, now time.Time, secrets func() []string) 
 	if !a.ok() {
 		var words []string
 		words, a.misrouted, a.vaults = parseErrors(raw.Body)
-		a.words = wire.Words(strings.Join(words, "; "), maxWords, secrets()...)
+		text := strings.Join(words, "; ")
+		a.conflict = a.status == http.StatusBadRequest && strings.Contains(text, "check-and-set parameter did not match")
+		if a.withheld = c.quotedIn(text); !a.withheld {
+			a.words = wire.Words(text, maxWords, secrets()...)
+		}
 	}
 	return a
 }
@@ -90,6 +100,8 @@ func (a answer) says() string {
 		return "Vault is not available " + status
 	case !a.vaults:
 		return "the answer is not in Vault's form " + status
+	case a.withheld:
+		return "Vault's reason quotes what was to be written, and is not shown " + status
 	case a.words == "":
 		return "Vault gave no reason " + status
 	}

@@ -3,12 +3,16 @@ package vault
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tacit-secrets/tacit/internal/backend/wire"
+	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
 // caller sends requests to one Vault.
@@ -29,6 +33,7 @@ type call struct {
 	path      string // below /v1/, not escaped
 	query     url.Values
 	body      map[string]any
+	hidden    secret.Data // values that Vault's words about it may quote
 	namespace string
 	token     string
 }
@@ -76,4 +81,23 @@ func (k *caller) request(ctx context.Context, c call) (*http.Request, error) {
 		req.Header.Set("X-Vault-Token", c.token)
 	}
 	return req, nil
+}
+
+// quotedIn reports that a text holds one of the values that must not be shown.
+// Masking them would not do: where a value is a word or a letter, the gaps
+// would tell it.
+func (c call) quotedIn(text string) bool {
+	for _, value := range c.hidden {
+		raw := string(value.Reveal())
+		if raw == "" {
+			continue
+		}
+		quoted := strconv.Quote(raw)
+		for _, form := range []string{raw, quoted[1 : len(quoted)-1], base64.StdEncoding.EncodeToString([]byte(raw))} {
+			if strings.Contains(text, form) {
+				return true
+			}
+		}
+	}
+	return false
 }

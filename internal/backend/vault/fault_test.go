@@ -234,7 +234,7 @@ func TestOpenRefusesWhatCannotWork(t *testing.T) {
 		"another scheme":   func(c *delivery.VaultConfig) { c.Server = "file:///etc/" + canary },
 		"password":         func(c *delivery.VaultConfig) { c.Server = "https://u:" + canary + "@vault" },
 		"control":          func(c *delivery.VaultConfig) { c.Server = "https://vault/\x01" + canary },
-		"no version":       func(c *delivery.VaultConfig) { c.KV = 0 },
+		"no version":       func(c *delivery.VaultConfig) { c.KV = 3 },
 		"climbing mount":   func(c *delivery.VaultConfig) { c.Mount = "a/../../sys" },
 		"no auth":          func(c *delivery.VaultConfig) { c.Auth = delivery.VaultAuth{} },
 		"two auths":        func(v *delivery.VaultConfig) { v.Auth.JWT = &delivery.VaultJWT{Mount: "jwt", Token: c} },

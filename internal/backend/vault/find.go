@@ -27,6 +27,9 @@ const (
 // Find implements backend.Finder. Keys are paths below the mount, the search
 // path included, as the original has them.
 func (s *store) Find(ctx context.Context, q backend.Query) ([]backend.Ref, error) {
+	if s.cfg.KV == 0 {
+		return nil, unsupported("a store in Vault whose keys are whole paths cannot be searched")
+	}
 	if len(q.Tags) > 0 && s.cfg.KV == 1 {
 		return nil, unsupported("version 1 of Vault's KV engine keeps no tags to search by")
 	}
@@ -130,7 +133,7 @@ func (s *store) tagged(ctx context.Context, found []entry, tags map[string]strin
 	group.SetLimit(lookAhead)
 	for i, f := range found {
 		group.Go(func() error {
-			fields, err := s.metadata(ctx, f.path)
+			fields, _, err := s.metadata(ctx, f.path)
 			var e *backend.Error
 			if errors.As(err, &e) && e.Kind == backend.NotFound {
 				return nil // deleted since it was listed

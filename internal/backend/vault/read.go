@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/tacit-secrets/tacit/internal/backend"
 	"github.com/tacit-secrets/tacit/internal/secret"
@@ -16,8 +15,11 @@ import (
 // Read implements backend.Backend. The Document's Value is the secret's JSON
 // object as Vault wrote it.
 func (s *store) Read(ctx context.Context, ref backend.Ref) (backend.Document, error) {
-	if ref.Metadata {
+	switch {
+	case ref.Metadata:
 		return s.readMetadata(ctx, ref.Key)
+	case s.cfg.KV == 0:
+		return s.readRaw(ctx, ref)
 	}
 	m, err := s.place(ctx)
 	if err != nil {
@@ -151,66 +153,4 @@ func (a answer) saysNoErrors() bool {
 
 func (a answer) notFound(why string) error {
 	return &backend.Error{Kind: backend.NotFound, Message: "cannot " + a.call.does + ": " + why}
-}
-
-// readMetadata reads what KV version 2 knows about a secret.
-func (s *store) readMetadata(ctx context.Context, key string) (backend.Document, error) {
-	if s.cfg.KV == 1 {
-		return backend.Document{}, unsupported("version 1 of Vault's KV engine keeps no metadata of a secret")
-	}
-	m, err := s.place(ctx)
-	if err != nil {
-		return backend.Document{}, err
-	}
-	path, mount, err := m.secret(key, "metadata")
-	if err != nil {
-		return backend.Document{}, err
-	}
-	fields, err := s.metadata(ctx, path)
-	if err != nil {
-		return backend.Document{}, s.confirm(ctx, mount, err)
-	}
-	text, err := json.Marshal(fields)
-	if err != nil {
-		return backend.Document{}, &backend.Error{Kind: backend.Malformed, Message: `cannot read "` + path + `": its metadata cannot be written as JSON`}
-	}
-	return backend.Document{Value: secret.New(text), Version: fields["current_version"]}, nil
-}
-
-// metadata is the custom metadata beside the three of Vault's own fields that
-// the original shows; all as text.
-func (s *store) metadata(ctx context.Context, path string) (map[string]string, error) {
-	a, err := s.ask(ctx, call{does: `read "` + path + `"`, method: http.MethodGet, path: path})
-	if err != nil {
-		return nil, err
-	}
-	if !a.ok() {
-		return nil, a.readFailure()
-	}
-	var shape struct {
-		Data *struct {
-			CreatedTime    *string                    `json:"created_time"`
-			CurrentVersion *json.Number               `json:"current_version"`
-			DeleteAfter    *string                    `json:"delete_version_after"`
-			Custom         map[string]json.RawMessage `json:"custom_metadata"`
-		} `json:"data"`
-	}
-	if json.Unmarshal(a.body, &shape) != nil || shape.Data == nil || shape.Data.CurrentVersion == nil {
-		return nil, a.malformed("the answer is not the metadata of a KV engine of version 2")
-	}
-	fields := map[string]string{"current_version": shape.Data.CurrentVersion.String()}
-	if v := shape.Data.CreatedTime; v != nil {
-		fields["created_time"] = *v
-	}
-	if v := shape.Data.DeleteAfter; v != nil {
-		fields["delete_version_after"] = *v
-	}
-	for name, raw := range shape.Data.Custom {
-		var text string
-		if json.Unmarshal(raw, &text) != nil {
-			text = strings.TrimSpace(string(raw))
-		}
-		fields[name] = text
-	}
-	return fields, nil
 }

@@ -25,6 +25,7 @@ type session struct {
 	current *token
 	flight  *flight
 	closed  bool
+	timer   *time.Timer // renews a token that leases hang on; see lend
 	// known are the newest credentials, for masking.
 	known []string
 }
@@ -84,6 +85,7 @@ func (s *session) fly(ctx context.Context, f *flight, old *token) {
 	f.tok, f.err = s.refresh(ctx, old)
 	s.mu.Lock()
 	s.current, s.flight = f.tok, nil
+	s.wake()
 	s.mu.Unlock()
 	close(f.done)
 }
@@ -104,6 +106,8 @@ func (s *session) refresh(ctx context.Context, old *token) (*token, error) {
 		}
 		if err == nil {
 			old = renewed
+		} else if old.lends.Load() && passing(err) {
+			return old.postponed(now), nil
 		}
 	}
 	if tok, err := s.login(ctx); err == nil {
@@ -176,7 +180,7 @@ func (s *session) renew(ctx context.Context, old *token) (*token, error) {
 	if err != nil {
 		return nil, err
 	}
-	tok.value, tok.issued, tok.revocable, tok.full = old.value, old.issued, old.revocable, old.full
+	tok.value, tok.issued, tok.revocable, tok.full, tok.lends = old.value, old.issued, old.revocable, old.full, old.lends
 	return tok, nil
 }
 
@@ -211,6 +215,9 @@ func (s *session) close(ctx context.Context) error {
 	f := s.flight
 	already := s.closed
 	s.closed = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
 	s.mu.Unlock()
 	if already {
 		return nil
@@ -232,7 +239,7 @@ func (s *session) close(ctx context.Context) error {
 }
 
 func (s *session) revoke(ctx context.Context, tok *token) error {
-	if tok == nil || !tok.issued || !tok.revocable || tok.over(s.caller.now()) {
+	if tok == nil || !tok.issued || !tok.revocable || tok.lends.Load() || tok.over(s.caller.now()) {
 		return nil
 	}
 	a, err := s.caller.do(ctx, call{

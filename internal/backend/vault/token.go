@@ -2,6 +2,7 @@ package vault
 
 import (
 	"encoding/json"
+	"sync/atomic"
 	"time"
 
 	"github.com/tacit-secrets/tacit/internal/backend"
@@ -23,6 +24,8 @@ type token struct {
 	full time.Duration
 	// retry is when to try again after a refresh that failed.
 	retry time.Time
+	// lends reports that leases hang on it; renewed, it is the same token.
+	lends *atomic.Bool
 }
 
 // maxTTL keeps the arithmetic of times from overflowing.
@@ -41,7 +44,16 @@ func (t *token) due(now time.Time) bool {
 	if t.ttl == 0 {
 		return false
 	}
-	return t.over(now) || (!now.Before(t.since.Add(t.ttl/3*2)) && !now.Before(t.retry))
+	return t.over(now) || !now.Before(t.next())
+}
+
+// next is when a token that ends should be renewed.
+func (t *token) next() time.Time {
+	at := t.since.Add(t.ttl / 3 * 2)
+	if t.retry.After(at) {
+		return t.retry
+	}
+	return at
 }
 
 // over reports that the token has ended.
@@ -83,7 +95,7 @@ func tokenFromAuth(a answer, since time.Time) (*token, error) {
 	ttl := seconds(auth.LeaseDuration)
 	return &token{
 		value: auth.ClientToken, issued: true, revocable: auth.TokenType != "batch",
-		renewable: auth.Renewable, since: since, ttl: ttl, full: ttl,
+		renewable: auth.Renewable, since: since, ttl: ttl, full: ttl, lends: &atomic.Bool{},
 	}, nil
 }
 
@@ -103,5 +115,7 @@ func tokenFromLookup(a answer, value string, since time.Time) (*token, error) {
 	if ttl == 0 && shape.Data.ExpireTime != nil {
 		ttl = time.Second // in its last
 	}
-	return &token{value: value, renewable: shape.Data.Renewable, since: since, ttl: ttl, full: ttl}, nil
+	return &token{
+		value: value, renewable: shape.Data.Renewable, since: since, ttl: ttl, full: ttl, lends: &atomic.Bool{},
+	}, nil
 }

@@ -1,5 +1,5 @@
-// Package vault reads the KV engines, version 1 and 2, of HashiCorp Vault and
-// OpenBao.
+// Package vault reads and writes the KV engines, version 1 and 2, of HashiCorp
+// Vault and OpenBao, and whatever else their API gives by a path, leases too.
 //
 // It speaks Vault's HTTP API itself. The vendor's client library takes its
 // settings from VAULT_* variables of the process whatever it is told, reads
@@ -35,8 +35,11 @@ func Open(ctx context.Context, cfg delivery.Config, creds backend.Credentials) (
 	if !ok {
 		return nil, misconfigured("this is no configuration of Vault")
 	}
-	if c.KV != 1 && c.KV != 2 {
+	if c.KV < 0 || c.KV > 2 {
 		return nil, misconfigured("the version of Vault's KV engine must be v1 or v2")
+	}
+	if c.KV == 0 && c.Mount != "" {
+		return nil, misconfigured("a store in Vault whose keys are whole paths must name no mount")
 	}
 	base, err := address(c.Server)
 	if err != nil {
@@ -115,6 +118,7 @@ func (s *store) ask(ctx context.Context, c call) (answer, error) {
 		}
 		c.token = tok.value
 		a, err := s.caller.do(ctx, c)
+		a.token = tok
 		if err != nil || a.status != http.StatusForbidden || !a.vaults {
 			return a, err
 		}
