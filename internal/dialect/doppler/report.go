@@ -1,0 +1,145 @@
+package doppler
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	dopplerv1alpha1 "github.com/tacit-secrets/tacit/api/doppler/v1alpha1"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+)
+
+// State implements dialect.Deliveries. A status about an earlier generation
+// says nothing about this one; the original's says no generation at all.
+func (dopplerSecrets) State(obj client.Object) dialect.State {
+	ds, ok := obj.(*dopplerv1alpha1.DopplerSecret)
+	if !ok {
+		return dialect.State{}
+	}
+	ready := find(ds.Status.Conditions, syncReady)
+	if ready == nil || ready.ObservedGeneration != 0 && ready.ObservedGeneration != ds.Generation {
+		return dialect.State{}
+	}
+	s := dialect.State{Known: true, Ready: ready.Status == metav1.ConditionTrue}
+	if ds.Status.LastSync != nil {
+		s.At = ds.Status.LastSync.Time
+	}
+	s.Message = strings.TrimPrefix(strings.TrimPrefix(ready.Message, msgSyncing), "; ")
+	if reload := find(ds.Status.Conditions, reloadReady); s.Ready && reload != nil && reload.Status == metav1.ConditionFalse {
+		s.Message = reload.Message
+	}
+	return s
+}
+
+// Report implements dialect.Deliveries.
+func (d dopplerSecrets) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {
+	ds, ok := obj.(*dopplerv1alpha1.DopplerSecret)
+	if !ok || silent(out) {
+		return nil
+	}
+	secret := target(ds)
+	events := changeEvents(out.Change, secret)
+	if out.Result == delivery.Failed && !restarting(out.Err.Kind) {
+		cause := d.cause(ds, out.Err)
+		if write(ds, bad(syncReady, reasonError, msgFailed+cause), now) {
+			events = append(events, failureEvent(reasonSyncFailed, cause))
+		}
+		write(ds, bad(reloadReady, reasonStopped, msgStopped), now)
+		return events
+	}
+	synced(ds, out, now)
+	write(ds, good(syncReady, syncing(ds, out, secret)), now)
+	if out.Result != delivery.Failed {
+		write(ds, good(reloadReady, fmt.Sprintf(msgReload, out.Reloadable)), now)
+	} else if write(ds, bad(reloadReady, reasonError, msgReloads+out.Err.Message), now) {
+		events = append(events, failureEvent(reasonReloadFailed, out.Err.Message))
+	}
+	return events
+}
+
+// silent reports that the outcome is nobody's news: the object is not ours,
+// what it needs is on its way, or it runs again at once.
+func silent(out delivery.Outcome) bool {
+	switch out.Result {
+	case delivery.Untouched, delivery.Waiting:
+		return true
+	case delivery.Failed:
+		return out.Err == nil || out.Err.Kind == delivery.Conflict
+	}
+	return false
+}
+
+// restarting reports that the Secret is right and a workload is not.
+func restarting(kind delivery.ErrorKind) bool {
+	return kind == delivery.RolloutFailed || kind == delivery.RolloutRefused
+}
+
+// write sets a condition about the object as it is now.
+func write(ds *dopplerv1alpha1.DopplerSecret, c metav1.Condition, now time.Time) (changed bool) {
+	c.ObservedGeneration = ds.Generation
+	return set(&ds.Status.Conditions, c, now)
+}
+
+// cause is what went wrong, in the original's words where it has some.
+func (d dopplerSecrets) cause(ds *dopplerv1alpha1.DopplerSecret, err *delivery.Error) string {
+	if err.Kind == delivery.TargetType {
+		return fmt.Sprintf("Cannot change existing managed secret type from %s to %s. "+
+			"Delete the managed secret and re-apply the DopplerSecret.", err.Have, err.Want)
+	}
+	// An object reads one config, so that there is no need to say which.
+	ref := d.reading(ds).store().Ref
+	return strings.TrimPrefix(err.Message, fmt.Sprintf("spec: %s, key %q: ", ref, ""))
+}
+
+// syncing is the message of success, and what there is to add to it.
+func syncing(ds *dopplerv1alpha1.DopplerSecret, out delivery.Outcome, secret string) string {
+	parts := []string{msgSyncing}
+	if out.Result == delivery.Retained {
+		parts = append(parts, fmt.Sprintf("there are no secrets to write, so that Secret %s stays as it is", secret))
+	}
+	if s := ds.Status.ManagedSecret; s != nil && s.Adopted {
+		parts = append(parts, adopted(secret))
+	}
+	if out.Note != "" {
+		parts = append(parts, out.Note)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// synced notes a success: when, and the Secret as it was then.
+func synced(ds *dopplerv1alpha1.DopplerSecret, out delivery.Outcome, now time.Time) {
+	at := out.At
+	if at.IsZero() {
+		at = now
+	}
+	t := stamp(at)
+	ds.Status.LastSync = &t
+	if out.Target.Name == "" {
+		ds.Status.ManagedSecret = nil
+		return
+	}
+	is := dopplerv1alpha1.ManagedSecretStatus{
+		Namespace: namespace(ds), Name: out.Target.Name, ResourceVersion: out.Target.Version,
+		Adopted: out.Change == delivery.Adopted,
+	}
+	if was := ds.Status.ManagedSecret; was != nil && was.Namespace == is.Namespace && was.Name == is.Name && out.Change != delivery.Created {
+		is.Adopted = is.Adopted || was.Adopted
+	}
+	ds.Status.ManagedSecret = &is
+}
+
+// target names the Secret in messages.
+func target(ds *dopplerv1alpha1.DopplerSecret) string {
+	return namespace(ds) + "/" + ds.Spec.ManagedSecret.Name
+}
+
+func namespace(ds *dopplerv1alpha1.DopplerSecret) string {
+	if ns := ds.Spec.ManagedSecret.Namespace; ns != "" {
+		return ns
+	}
+	return ds.Namespace
+}
