@@ -15,6 +15,10 @@ type SecretStoreProvider struct {
 	// +optional
 	Vault *VaultProvider `json:"vault,omitempty"`
 
+	// A config of a Doppler project.
+	// +optional
+	Doppler *DopplerProvider `json:"doppler,omitempty"`
+
 	// Secrets in a namespace of this or another cluster.
 	// +optional
 	Kubernetes *KubernetesProvider `json:"kubernetes,omitempty"`
@@ -42,7 +46,11 @@ func (p *SecretStoreProvider) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("decode provider: %w", err)
 	}
 	maps.DeleteFunc(all, func(name string, v apiextensionsv1.JSON) bool {
-		return name == "vault" || name == "kubernetes" || name == "fake" || string(v.Raw) == "null"
+		switch name {
+		case "vault", "doppler", "kubernetes", "fake":
+			return true
+		}
+		return string(v.Raw) == "null"
 	})
 	if len(all) > 0 {
 		known.Unserved = all

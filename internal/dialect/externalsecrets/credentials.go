@@ -60,6 +60,16 @@ func (c *configs) account(field string, s *esv1.ServiceAccountSelector, audience
 	return out
 }
 
+// expiration is how long a service account's token is to live. The API server
+// issues tokens for no less and no more than these.
+func (c *configs) expiration(field string, seconds int64) time.Duration {
+	if seconds < int64(tokenLife/time.Second) || seconds > 1<<32 {
+		c.invalid(field, "%d is not between 600 and 4294967296", seconds)
+		return tokenLife
+	}
+	return time.Duration(seconds) * time.Second
+}
+
 // authority is where a server's certificate authority is kept: inline, or in
 // an object. A cluster store has to name the namespace of that object: with
 // the reader's, a reader could vouch for a server of its own and be sent the

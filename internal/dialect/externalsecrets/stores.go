@@ -78,7 +78,7 @@ func (d stores) Translate(obj client.Object) (delivery.Store, error) {
 	} else if len(spec.Conditions) > 0 {
 		s.Warnings = append(s.Warnings, "spec.conditions has no effect: a SecretStore serves its own namespace only")
 	}
-	c := configs{problems: p, namespace: obj.GetNamespace(), cluster: d.cluster()}
+	c := configs{problems: p, namespace: obj.GetNamespace(), name: obj.GetName(), cluster: d.cluster()}
 	s.Config = c.provider(&spec.Provider)
 	s.Warnings = append(s.Warnings, c.warnings...)
 	if err := p.err(); err != nil {
@@ -145,18 +145,21 @@ func rules(p *problems, conditions []esv1.NamespaceCondition) []delivery.Namespa
 // own namespace, or, for a cluster store, to the one that it names.
 type configs struct {
 	*problems
-	namespace string
-	cluster   bool
-	warnings  []string
+	namespace, name string // of the store
+	cluster         bool
+	warnings        []string
 }
 
-const servedProviders = "fake, kubernetes and vault"
+const servedProviders = "doppler, fake, kubernetes and vault"
 
 func (c *configs) provider(p *esv1.SecretStoreProvider) delivery.Config {
 	const field = "spec.provider"
 	names := slices.Sorted(maps.Keys(p.Unserved))
 	if p.Vault != nil {
 		names = append(names, "vault")
+	}
+	if p.Doppler != nil {
+		names = append(names, "doppler")
 	}
 	if p.Kubernetes != nil {
 		names = append(names, "kubernetes")
@@ -171,6 +174,8 @@ func (c *configs) provider(p *esv1.SecretStoreProvider) delivery.Config {
 	switch {
 	case p.Vault != nil:
 		return c.vault(p.Vault)
+	case p.Doppler != nil:
+		return c.doppler(p.Doppler)
 	case p.Kubernetes != nil:
 		return c.kubernetes(p.Kubernetes)
 	case p.Fake != nil:

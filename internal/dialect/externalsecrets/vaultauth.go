@@ -127,12 +127,7 @@ func (c *configs) tokenOf(field string, t *esv1.VaultServiceAccountToken) delive
 		audiences = *t.Audiences
 	}
 	if s := t.ExpirationSeconds; s != nil {
-		// The API server issues tokens for no less and no more.
-		if *s < int64(tokenLife/time.Second) || *s > 1<<32 {
-			c.invalid(field+".expirationSeconds", "%d is not between 600 and 4294967296", *s)
-		} else {
-			life = time.Duration(*s) * time.Second
-		}
+		life = c.expiration(field+".expirationSeconds", *s)
 	}
 	return c.account(field+".serviceAccountRef", &t.ServiceAccountRef, audiences, life)
 }
