@@ -1,0 +1,120 @@
+package rollouts
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/engine/rollout"
+	"github.com/tacit-secrets/tacit/internal/secret"
+)
+
+// digests reads Secrets and ConfigMaps, and remembers the keyed digest of each
+// version: an object that many workloads use is read once a change.
+type digests struct {
+	core    corev1client.CoreV1Interface
+	runner  *rollout.Runner
+	objects Objects
+	flights singleflight.Group
+
+	mu sync.Mutex
+	by map[delivery.ObjectRef]content
+}
+
+// content is an object's data, so far as it matters here.
+type content struct {
+	gone            bool
+	version, digest string
+	annotations     map[string]string
+}
+
+func newDigests(core corev1client.CoreV1Interface, runner *rollout.Runner, objects Objects) *digests {
+	return &digests{core: core, runner: runner, objects: objects, by: map[delivery.ObjectRef]content{}}
+}
+
+// of returns the object at the version that the watch knows, or a newer one.
+func (d *digests) of(ctx context.Context, ref delivery.ObjectRef) (content, error) {
+	known := ""
+	if meta := d.objects.Get(ref); meta != nil {
+		known = meta.ResourceVersion
+	}
+	d.mu.Lock()
+	got, ok := d.by[ref]
+	d.mu.Unlock()
+	if ok && known != "" && !older(got.version, known) {
+		return got, nil
+	}
+	// Who knows the same version has asked for what is at least as new.
+	read, err, _ := d.flights.Do(ref.String()+"@"+known, func() (any, error) { return d.read(ctx, ref) })
+	if err != nil {
+		return content{}, err
+	}
+	got = read.(content)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch last, ok := d.by[ref]; {
+	case got.gone:
+		delete(d.by, ref)
+	case !ok || older(last.version, got.version):
+		d.by[ref] = got
+	}
+	return got, nil
+}
+
+func (d *digests) forget(ref delivery.ObjectRef) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.by, ref)
+}
+
+func (d *digests) read(ctx context.Context, ref delivery.ObjectRef) (content, error) {
+	data := secret.Data{}
+	var meta metav1.ObjectMeta
+	var err error
+	if ref.Kind == "Secret" {
+		obj, e := d.core.Secrets(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+		if err = e; err == nil {
+			data, meta = secret.FromMap(obj.Data), obj.ObjectMeta
+		}
+	} else {
+		obj, e := d.core.ConfigMaps(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+		if err = e; err == nil {
+			data, meta = secret.FromMap(obj.BinaryData), obj.ObjectMeta
+			for k, v := range obj.Data {
+				data[k] = secret.NewString(v)
+			}
+		}
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return content{gone: true}, nil
+	case apierrors.IsForbidden(err):
+		return content{}, unread(err, "the API server forbids the operator to read %s: it needs get on that kind", ref)
+	case err != nil:
+		return content{}, unread(err, "the API server did not read %s", ref)
+	}
+	return content{version: meta.ResourceVersion, digest: d.runner.Digest(ref, data), annotations: meta.Annotations}, nil
+}
+
+func unread(cause error, format string, ref delivery.ObjectRef) error {
+	return &delivery.Error{Kind: delivery.RolloutFailed, Message: fmt.Sprintf(format, ref), Err: cause}
+}
+
+// older reports that version a is before b.
+func older(a, b string) bool {
+	if a == "" || b == "" {
+		return a == "" && b != ""
+	}
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	if err != nil {
+		return a != b
+	}
+	return order < 0
+}

@@ -1,0 +1,221 @@
+package rollouts
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/engine/rollout"
+)
+
+// reconciler looks at one workload at a time.
+type reconciler struct {
+	Options
+	store    *store
+	trim     trimmer
+	wakes    *wakes
+	digests  *digests
+	memories *memories
+}
+
+const (
+	// cacheLag is how long to wait for the watch to bring our own write.
+	cacheLag = 20 * time.Millisecond
+	// tries to write to a workload that others write to, before it is put
+	// back into the queue.
+	tries = 5
+
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 5 * time.Minute
+)
+
+// Reconcile implements reconcile.TypedReconciler.
+func (r *reconciler) Reconcile(ctx context.Context, id delivery.Workload) (reconcile.Result, error) {
+	e := r.store.get(id)
+	if e == nil {
+		r.forget(id)
+		return reconcile.Result{}, nil
+	}
+	mem := r.memories.of(e.workload)
+	if mem.version != "" && older(e.ResourceVersion, mem.version) {
+		return reconcile.Result{RequeueAfter: cacheLag}, nil
+	}
+	now := r.Runner.Now()
+	woken, wait := r.wakes.take(id, now)
+	if wait > 0 {
+		return reconcile.Result{RequeueAfter: wait, Priority: &byChange}, nil
+	}
+	if mem.since.IsZero() {
+		mem.since = woken.first
+	}
+	again, err := r.run(ctx, e, &mem)
+	result := reconcile.Result{RequeueAfter: again}
+	switch {
+	case ctx.Err() != nil:
+		return reconcile.Result{}, ctx.Err()
+	case apierrors.IsConflict(err):
+		result.RequeueAfter = cacheLag + rand.N(cacheLag)
+	case apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		// The workload went, or goes; its event follows.
+	case err != nil:
+		result.RequeueAfter = r.failed(ctx, e, &mem, err)
+	default:
+		mem.failures = 0
+	}
+	r.memories.keep(id, mem)
+	return result, nil
+}
+
+// run does what the workload needs, on what the cache knows of it, or if that
+// is outdated, on what there is. It returns when to look again; 0 is when
+// something changes.
+func (r *reconciler) run(ctx context.Context, e *entry, mem *memory) (again time.Duration, err error) {
+	r.complain(e, mem)
+	for range tries {
+		if e.Annotations[rollout.Switch] == rollout.Paused {
+			r.Runner.Limit.Leave(e.id(), r.Runner.Now())
+			return 0, nil
+		}
+		var d decision
+		if d, err = r.decide(ctx, e); err != nil {
+			return 0, err
+		}
+		again, err = r.act(ctx, e, &d, mem)
+		if !apierrors.IsConflict(err) {
+			return again, err
+		}
+		if e, err = r.live(ctx, e); err != nil {
+			return 0, err
+		}
+	}
+	return 0, apierrors.NewConflict(schema.GroupResource{Resource: e.kind}, e.Name, nil)
+}
+
+// live reads a workload anew.
+func (r *reconciler) live(ctx context.Context, e *entry) (*entry, error) {
+	obj := empty(e.kind)
+	if err := r.Runner.Reader.Get(ctx, client.ObjectKeyFromObject(e.workload), obj); err != nil {
+		return nil, err
+	}
+	return r.store.translate(r.trim.trim(obj)), nil
+}
+
+// act does what was decided, in one write.
+func (r *reconciler) act(ctx context.Context, e *entry, d *decision, mem *memory) (time.Duration, error) {
+	now, id := r.Runner.Now(), e.id()
+	act := rollout.Act{Workload: id, Version: e.ResourceVersion, Cause: d.identity}
+	if d.differs {
+		act.Record = d.record
+	}
+	if len(d.changed) > 0 {
+		act.Marks = d.marks(e, now)
+	}
+	if len(d.changed) > 0 && act.Marks == nil {
+		r.Runner.TellFailure(id, string(e.UID), "Changes detected, but "+id.String()+" has no containers of its own to restart")
+	}
+	hold := e.hold()
+	until := hold.apply(&act, now)
+	if act.Marks == nil {
+		r.Runner.Limit.Leave(id, now)
+		mem.since, mem.told = time.Time{}, false
+	} else if wait := r.Runner.Limit.Wait(id, now); wait > 0 {
+		if !mem.told {
+			r.Runner.TellWaiting(id, string(e.UID), d.causes, wait)
+			mem.told = true
+		}
+		until = sooner(until, now.Add(wait))
+		if act.Marks, act.Record = nil, nil; !hold.on {
+			act.Pause = nil // it begins with the restart
+		}
+	}
+	if act.Record == nil && act.Marks == nil && act.Pause == nil {
+		return remaining(until, now), nil
+	}
+	version, err := r.Runner.Apply(ctx, act)
+	if err != nil {
+		if act.Marks != nil {
+			r.Runner.Limit.Return(id, now)
+		}
+		return 0, err
+	}
+	mem.version = version
+	if act.Marks != nil {
+		r.tell(ctx, e, d, mem)
+	}
+	return remaining(until, now), nil
+}
+
+// tell says that the workload was restarted.
+func (r *reconciler) tell(ctx context.Context, e *entry, d *decision, mem *memory) {
+	r.Runner.Tell(e.id(), string(e.UID), d.causes)
+	if !mem.since.IsZero() {
+		r.Runner.Metrics.Took(e.kind, r.Runner.Now().Sub(mem.since))
+	}
+	mem.since, mem.told = time.Time{}, false
+	log.FromContext(ctx).V(1).Info("restarted", "workload", e.String(), "because", d.causes)
+}
+
+// complain tells once what is wrong with a workload's annotations. What could
+// be understood of them is followed.
+func (r *reconciler) complain(e *entry, mem *memory) {
+	said := ""
+	if e.err != nil {
+		said = e.err.Error()
+	}
+	if said != "" && said != mem.invalid {
+		r.Runner.TellInvalid(e.id(), string(e.UID), said)
+	}
+	mem.invalid = said
+}
+
+// failed tells of a failure, and returns when to try again.
+func (r *reconciler) failed(ctx context.Context, e *entry, mem *memory, err error) time.Duration {
+	failure := r.Runner.Explain(e.id(), "restart", err)
+	r.Runner.TellFailure(e.id(), string(e.UID), failure.Message)
+	log.FromContext(ctx).V(1).Info("not restarted", "workload", e.String(), "why", failure.Message)
+	wait := min(firstRetry<<min(mem.failures, 16), lastRetry)
+	mem.failures++
+	return wait/2 + rand.N(wait/2+1)
+}
+
+// forget drops all that is known of a workload that is gone, or asks for
+// nothing any more.
+func (r *reconciler) forget(id delivery.Workload) {
+	e := r.store.get(id)
+	r.store.forget(id)
+	r.wakes.forget(id)
+	r.memories.forget(id)
+	r.Runner.Limit.Leave(id, r.Runner.Now())
+	if e == nil {
+		return
+	}
+	for _, ref := range e.refs() {
+		if !r.store.wanted(ref) {
+			r.digests.forget(ref)
+		}
+	}
+}
+
+// sooner is the earlier of two times, of which a may be none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// remaining is how long it is until then; 0 if there is no such time.
+func remaining(until, now time.Time) time.Duration {
+	if until.IsZero() {
+		return 0
+	}
+	return max(until.Sub(now), time.Millisecond)
+}

@@ -1,0 +1,127 @@
+// Package rollouts watches workloads, and the Secrets and ConfigMaps that they
+// use, and has those restarted that ask for it when what they use changes.
+//
+// It works on what there is, not on events: a workload records what it was
+// restarted for, and whatever differs from that record restarts it, once. An
+// event only says where to look. So nothing is lost while the operator is
+// down, and nothing happens twice.
+package rollouts
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/engine/rollout"
+)
+
+// Objects is the watch of Secrets and ConfigMaps as metadata: names, versions,
+// and the annotations that the languages look at.
+type Objects interface {
+	// Watch calls changed for every change from now on: with another version,
+	// or gone.
+	Watch(changed func(delivery.ObjectRef))
+	// Get returns what is known of an object, nil if it is not there.
+	Get(ref delivery.ObjectRef) *metav1.PartialObjectMetadata
+	// Each calls f with the name of every object of the kind in the namespace.
+	Each(kind, namespace string, f func(name string))
+	// WaitForSync returns when all that there is has been seen.
+	WaitForSync(ctx context.Context) error
+}
+
+// Options of the rollouts. All without a default are required.
+type Options struct {
+	Languages []dialect.Workloads
+	Runner    *rollout.Runner
+	Objects   Objects
+	// Core reads the data of Secrets and ConfigMaps.
+	Core corev1client.CoreV1Interface
+	// Window is how long a change waits for others to join its rollout, since
+	// the last of them, and MaxWindow since the first; default 50ms and 500ms.
+	Window, MaxWindow time.Duration
+	// OnCreate restarts a workload when an object appears that was missing,
+	// OnDelete when one goes.
+	OnCreate, OnDelete bool
+	// Workers is how many workloads are looked at together; default 16.
+	Workers int
+	// Pause between looks for kinds that the API server does not serve yet;
+	// default 1m.
+	Pause time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Window <= 0 {
+		o.Window = 50 * time.Millisecond
+	}
+	if o.MaxWindow < o.Window {
+		o.MaxWindow = max(500*time.Millisecond, o.Window)
+	}
+	if o.Workers <= 0 {
+		o.Workers = 16
+	}
+	if o.Pause <= 0 {
+		o.Pause = time.Minute
+	}
+	return o
+}
+
+// Rollouts is the running part, for those who ask about it.
+type Rollouts struct{ store *store }
+
+// Reloadable is how many workloads use the object, and ask in the language to
+// be restarted when it changes.
+func (r *Rollouts) Reloadable(language string, ref delivery.ObjectRef) int {
+	n := 0
+	for _, e := range r.store.interested(ref) {
+		if _, uses := e.using(ref); uses && e.asks(language) {
+			n++
+		}
+	}
+	return n
+}
+
+// Add gives the manager what restarts workloads. The manager's cache must keep
+// them as Caches says.
+func Add(mgr manager.Manager, o Options) (*Rollouts, error) {
+	o = o.withDefaults()
+	trim := newTrimmer(o.Languages)
+	s := newStore(o.Languages)
+	r := &reconciler{
+		Options: o, store: s, trim: trim, wakes: newWakes(o.Window, o.MaxWindow),
+		digests: newDigests(o.Core, o.Runner, o.Objects), memories: newMemories(),
+	}
+	options := controller.TypedOptions[delivery.Workload]{Reconciler: r, MaxConcurrentReconciles: o.Workers, Logger: mgr.GetLogger()}
+	options.DefaultFromConfig(mgr.GetControllerOptions())
+	c, err := controller.NewTypedUnmanaged("rollouts", options)
+	if err != nil {
+		return nil, fmt.Errorf("set up rollouts: %w", err)
+	}
+	if err := c.Watch(&objectSource{reconciler: r}); err != nil {
+		return nil, fmt.Errorf("watch what workloads use: %w", err)
+	}
+	later := &later{mgr: mgr, controller: c, pause: o.Pause}
+	for _, gvk := range rollout.Kinds() {
+		source := &workloadSource{reconciler: r, cache: mgr.GetCache(), kind: gvk.Kind}
+		if gvk.Group == "argoproj.io" {
+			later.kinds = append(later.kinds, source)
+			continue
+		}
+		if err := c.Watch(source); err != nil {
+			return nil, fmt.Errorf("watch %ss: %w", gvk.Kind, err)
+		}
+	}
+	if err := mgr.Add(c); err != nil {
+		return nil, fmt.Errorf("add rollouts: %w", err)
+	}
+	if err := mgr.Add(later); err != nil {
+		return nil, fmt.Errorf("add the look for Argo Rollouts: %w", err)
+	}
+	return &Rollouts{s}, nil
+}

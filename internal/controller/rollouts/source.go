@@ -1,0 +1,137 @@
+package rollouts
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/engine/rollout"
+)
+
+type queue = workqueue.TypedRateLimitingInterface[delivery.Workload]
+
+// Priorities in the queue: a change goes before what is only recorded.
+var (
+	byChange = 0
+	byLook   = -100
+)
+
+func add(q queue, w delivery.Workload, after time.Duration, priority *int) {
+	if p, ok := q.(priorityqueue.PriorityQueue[delivery.Workload]); ok {
+		p.AddWithOpts(priorityqueue.AddOpts{After: after, Priority: priority}, w)
+		return
+	}
+	q.AddAfter(w, after)
+}
+
+// workloadSource feeds the queue from the cache's watch of one kind.
+type workloadSource struct {
+	*reconciler
+	cache  cache.Cache
+	kind   string
+	synced toolscache.DoneChecker
+}
+
+// Start implements source.Source.
+func (s *workloadSource) Start(ctx context.Context, q queue) error {
+	informer, err := s.cache.GetInformer(ctx, empty(s.kind), cache.BlockUntilSynced(false))
+	if err != nil {
+		return fmt.Errorf("watch %ss: %w", s.kind, err)
+	}
+	put := func(obj any) {
+		if w := s.trim.trim(obj); w != nil && s.store.put(w) {
+			add(q, w.id(), 0, &byLook)
+		}
+	}
+	registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    put,
+		UpdateFunc: func(_, obj any) { put(obj) },
+		DeleteFunc: func(obj any) {
+			if last, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
+				obj = last.Obj
+			}
+			if w := s.trim.trim(obj); w != nil {
+				s.forget(w.id())
+			}
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("watch %ss: %w", s.kind, err)
+	}
+	s.synced = registration.HasSyncedChecker()
+	return nil
+}
+
+// WaitForSync implements source.SyncingSource.
+func (s *workloadSource) WaitForSync(ctx context.Context) error {
+	select {
+	case <-s.synced.Done():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// objectSource feeds the queue from the watch of Secrets and ConfigMaps.
+type objectSource struct{ *reconciler }
+
+// Start implements source.Source.
+func (s *objectSource) Start(_ context.Context, q queue) error {
+	s.Objects.Watch(func(ref delivery.ObjectRef) {
+		now := s.Runner.Now()
+		for _, e := range s.store.interested(ref) {
+			w := e.id()
+			add(q, w, s.wakes.note(w, now), &byChange)
+		}
+	})
+	return nil
+}
+
+// WaitForSync implements source.SyncingSource.
+func (s *objectSource) WaitForSync(ctx context.Context) error { return s.Objects.WaitForSync(ctx) }
+
+// later watches kinds that the API server may not serve, once it does.
+type later struct {
+	mgr        manager.Manager
+	controller controller.TypedController[delivery.Workload]
+	kinds      []*workloadSource
+	pause      time.Duration
+}
+
+// Start implements manager.Runnable.
+func (l *later) Start(ctx context.Context) error {
+	for {
+		var missing []*workloadSource
+		for _, s := range l.kinds {
+			gvk, _ := rollout.KindOf(s.kind)
+			_, err := l.mgr.GetRESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
+			if err != nil {
+				if !meta.IsNoMatchError(err) {
+					l.mgr.GetLogger().Info("cannot tell whether a kind is served; trying again", "kind", s.kind)
+				}
+				missing = append(missing, s)
+				continue
+			}
+			if err := l.controller.Watch(s); err != nil {
+				return err
+			}
+		}
+		if l.kinds = missing; len(missing) == 0 {
+			return nil
+		}
+		select {
+		case <-time.After(l.pause):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
