@@ -1,0 +1,123 @@
+package dialect
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+)
+
+// AnnotatedKind is the Kind of a language in annotations on Secrets or
+// ConfigMaps, as kind says, of which it looks at the kept keys.
+func AnnotatedKind(kind string, kept ...string) Kind {
+	gvk := corev1.SchemeGroupVersion.WithKind(kind)
+	return Kind{
+		GVK:        gvk,
+		Namespaced: true,
+		New: func() client.Object {
+			obj := &metav1.PartialObjectMetadata{}
+			obj.SetGroupVersionKind(gvk)
+			return obj
+		},
+		NewList: func() client.ObjectList {
+			list := &metav1.PartialObjectMetadataList{}
+			list.SetGroupVersionKind(gvk.GroupVersion().WithKind(kind + "List"))
+			return list
+		},
+		Annotated: true,
+		Kept:      kept,
+	}
+}
+
+// AnnotatedObject identifies a Secret or ConfigMap that is its own manifest.
+func AnnotatedObject(kind string, obj client.Object) delivery.Object {
+	return delivery.Object{
+		APIVersion: corev1.SchemeGroupVersion.String(),
+		Kind:       kind,
+		Namespace:  obj.GetNamespace(),
+		Name:       obj.GetName(),
+		UID:        string(obj.GetUID()),
+		Generation: obj.GetGeneration(),
+	}
+}
+
+// Fingerprint tells the annotations under keys, as they are, from any others.
+func Fingerprint(annotations map[string]string, keys ...string) string {
+	asked := map[string]string{}
+	for _, key := range keys {
+		if v, ok := annotations[key]; ok {
+			asked[key] = v
+		}
+	}
+	h := sha256.New()
+	for _, key := range slices.Sorted(maps.Keys(asked)) {
+		fmt.Fprintf(h, "%q=%q\n", key, asked[key])
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// CopyEvents are the events of a language that copies one object to many
+// places and has no status to tell of it: one of reason done where copies were
+// written or removed, and a warning of reason failed where some could not be.
+func CopyEvents(out delivery.Outcome, done, failed string) []Event {
+	var events []Event
+	switch out.Change {
+	case delivery.NoChange:
+	case delivery.Removed:
+		events = append(events, Event{Reason: done, Message: fmt.Sprintf("copies removed; %d left in place", out.Places)})
+	case delivery.Created, delivery.Updated, delivery.Adopted:
+		events = append(events, Event{Reason: done, Message: fmt.Sprintf("%d copies written; %d in place", out.Written, out.Places)})
+	}
+	if out.Result == delivery.Failed && out.Err != nil && out.Err.Kind != delivery.Conflict {
+		events = append(events, Event{Warning: true, Reason: failed, Message: cut(refusals(out), maxMessage)})
+	}
+	return events
+}
+
+const (
+	// maxMessage is the longest message that the API server takes of an event.
+	maxMessage = 1024
+	// maxNamed is how many refused places a message names.
+	maxNamed = 5
+)
+
+// refusals names the places that were refused, or what failed before any
+// place was tried.
+func refusals(out delivery.Outcome) string {
+	if len(out.Refused) == 0 {
+		return out.Err.Message
+	}
+	named := make([]string, 0, maxNamed+1)
+	for i := range out.Refused {
+		r := &out.Refused[i]
+		if i == maxNamed {
+			named = append(named, fmt.Sprintf("and %d more", len(out.Refused)-maxNamed))
+			break
+		}
+		why := "refused"
+		if r.Err != nil {
+			why = r.Err.Message
+		}
+		// Room for each, lest the first one's words hide the others' names.
+		named = append(named, cut(fmt.Sprintf("%s/%s: %s", r.Namespace, r.Name, why), maxMessage/(maxNamed+1)))
+	}
+	return fmt.Sprintf("%d of %d copies could not be made: %s",
+		len(out.Refused), len(out.Refused)+out.Places, strings.Join(named, "; "))
+}
+
+// cut shortens s to at most n bytes, without breaking a character.
+func cut(s string, n int) string {
+	const dots = "…"
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n-len(dots)], "") + dots
+}

@@ -1,0 +1,62 @@
+package kubed
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+)
+
+// maxContexts bounds the clusters of one source.
+const maxContexts = 64
+
+// spread says where the annotations want copies; nil if they ask for none. A
+// malformed selector stays in the rule: whoever matches it refuses the plan.
+func (l Language) spread(a map[string]string) (*delivery.Spread, error) {
+	s := &delivery.Spread{}
+	sync, asked := a[syncKey]
+	sync = strings.TrimSpace(sync)
+	switch {
+	case !asked:
+	case sync != "" && sync != "true":
+		s.Into = []delivery.NamespaceRule{{Field: syncKey, Selector: sync, HasSelector: true}}
+	case l.opts.AllNamespaces:
+		s.Into = []delivery.NamespaceRule{{Field: syncKey, Regexes: []string{".*"}}}
+	default:
+		return nil, invalid(syncKey, `copies to all namespaces are switched off; name a label selector of namespaces, `+
+			`such as "team=a", or have the operator started with --kubed-all-namespaces`)
+	}
+	for context := range strings.SplitSeq(a[contextsKey], ",") {
+		if context = strings.TrimSpace(context); context != "" && !slices.Contains(s.Clusters, context) {
+			s.Clusters = append(s.Clusters, context)
+		}
+		if len(s.Clusters) > maxContexts {
+			return nil, invalid(contextsKey, fmt.Sprintf("more than %d contexts", maxContexts))
+		}
+	}
+	if len(s.Clusters) > 0 && l.opts.Cluster == "" {
+		return nil, invalid(contextsKey, fmt.Sprintf("copies to context %s need a name for this cluster, which tells them from "+
+			"the copies of others there; have the operator started with --kubed-cluster-name", quote(s.Clusters[0])))
+	}
+	if s.Into == nil && s.Clusters == nil {
+		return nil, nil
+	}
+	return s, nil
+}
+
+func invalid(key, message string) error {
+	return &delivery.Error{Kind: delivery.Invalid, Message: key + ": " + message}
+}
+
+// maxQuote bounds what is quoted of an annotation: it is a hint, not a copy.
+const maxQuote = 80
+
+func quote(s string) string {
+	const dots = "…"
+	if len(s) > maxQuote {
+		s = strings.ToValidUTF8(s[:maxQuote-len(dots)], "") + dots
+	}
+	return strconv.Quote(s)
+}
