@@ -7,6 +7,7 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 
+	dopplerv1alpha1 "github.com/tacit-secrets/tacit/api/doppler/v1alpha1"
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
 )
 
@@ -19,6 +20,7 @@ func TestSchemasAreCurrent(t *testing.T) {
 		"externalsecrets":     reflect.TypeFor[esv1.ExternalSecret](),
 		"secretstores":        reflect.TypeFor[esv1.SecretStore](),
 		"clustersecretstores": reflect.TypeFor[esv1.ClusterSecretStore](),
+		"dopplersecrets":      reflect.TypeFor[dopplerv1alpha1.DopplerSecret](),
 	} {
 		for _, part := range []string{"Spec", "Status"} {
 			field, _ := typ.FieldByName(part)
@@ -42,7 +44,7 @@ func compare(t *testing.T, path string, s *apiextensionsv1.JSONSchemaProps, typ 
 		}
 		return
 	case reflect.Struct:
-		if !strings.Contains(typ.PkgPath(), "externalsecrets") {
+		if !strings.Contains(typ.PkgPath(), "/tacit/api/") {
 			return
 		}
 	default:
