@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	dopplerv1alpha1 "github.com/tacit-secrets/tacit/api/doppler/v1alpha1"
@@ -32,8 +33,8 @@ const fileKey = "DOPPLER_SECRETS_FILE"
 func (r *reading) store() delivery.Store {
 	spec := &r.Spec
 	for i, name := range spec.Secrets {
-		if name == "" {
-			r.invalid(fmt.Sprintf("spec.secrets[%d]", i), "it is empty; name a secret, or remove spec.secrets to take all")
+		if strings.TrimSpace(name) == "" || strings.Contains(name, ",") {
+			r.invalid(fmt.Sprintf("spec.secrets[%d]", i), "%s is not the name of one secret; give each name an entry, or remove spec.secrets to take all", quote(name))
 		}
 	}
 	cfg := delivery.DopplerConfig{
