@@ -1,0 +1,28 @@
+package v1alpha2
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Group and Version of the types in this package.
+const (
+	Group   = "mirrors.kts.studio"
+	Version = "v1alpha2"
+)
+
+// SecretMirrorKind is the kind in this package.
+const SecretMirrorKind = "SecretMirror"
+
+// GroupVersion is the group and version of the types in this package.
+func GroupVersion() schema.GroupVersion {
+	return schema.GroupVersion{Group: Group, Version: Version}
+}
+
+// AddToScheme makes the types known to s.
+func AddToScheme(s *runtime.Scheme) error {
+	s.AddKnownTypes(GroupVersion(), &SecretMirror{}, &SecretMirrorList{})
+	metav1.AddToGroupVersion(s, GroupVersion())
+	return nil
+}

@@ -1,0 +1,54 @@
+package mirrors
+
+import (
+	"fmt"
+
+	"github.com/tacit-secrets/tacit/internal/dialect"
+)
+
+// The reasons of events; the last two are not the original's, which tells
+// nothing of what becomes of a lease.
+const (
+	reasonActive       = "Active"
+	reasonNewCreds     = "VaultNewCreds"
+	reasonLeaseRenew   = "VaultLeaseRenew"
+	reasonNoSecret     = "NoSecret"
+	reasonSyncError    = "SyncError"
+	reasonAuthMissing  = "VaultAuthMissing"
+	reasonAuthInvalid  = "VaultAuthInvalid"
+	reasonVaultError   = "VaultError"
+	reasonLeaseRevoked = "VaultLeaseRevoked"
+	reasonLeaseLeft    = "VaultLeaseLeft"
+)
+
+// msgActive is the original's message of a success.
+const msgActive = "SecretMirror is synced"
+
+func activeEvent() dialect.Event { return dialect.Event{Reason: reasonActive, Message: msgActive} }
+
+func issuedEvent(id string) dialect.Event {
+	return dialect.Event{Reason: reasonNewCreds, Message: short("Fetched new credentials under the lease %s", id)}
+}
+
+func renewedEvent() dialect.Event {
+	return dialect.Event{Reason: reasonLeaseRenew, Message: "Renewed lease successfully"}
+}
+
+func revokedEvent(id string) dialect.Event {
+	return dialect.Event{Reason: reasonLeaseRevoked, Message: short("Revoked the lease %s", id)}
+}
+
+func leftEvent(id string) dialect.Event {
+	return dialect.Event{Warning: true, Reason: reasonLeaseLeft,
+		Message: short("The lease %s is renewed no more and was not revoked: it ends by itself; "+
+			"to end it now, run vault lease revoke", id)}
+}
+
+// failureEvent carries the cause. The original tells of some only.
+func failureEvent(v verdict) dialect.Event {
+	return dialect.Event{Warning: true, Reason: v.reason, Message: cut(v.message, maxEventMessage)}
+}
+
+func short(format string, args ...any) string {
+	return cut(fmt.Sprintf(format, args...), maxEventMessage)
+}

@@ -1,0 +1,67 @@
+package mirrors
+
+import (
+	"time"
+
+	"github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+)
+
+// recordLease brings status.vaultSource to what the object holds now, and
+// returns what is worth telling. A record goes only when its lease is known to
+// be gone, or when a success shows that nothing is held any more: a failed run
+// may not have got so far as to know.
+func recordLease(sm *v1alpha2.SecretMirror, out *delivery.Outcome, now time.Time) []dialect.Event {
+	old := sm.Status.VaultSource
+	if !out.Lease.IsZero() {
+		return keepLease(sm, out, now)
+	}
+	if old == nil || old.LeaseID == "" {
+		return nil
+	}
+	switch {
+	case out.LeaseChange == delivery.LeaseRevoked:
+		sm.Status.VaultSource = nil
+		return []dialect.Event{revokedEvent(old.LeaseID)}
+	case out.LeaseChange == delivery.LeaseLeft, !silent(out) && out.Result != delivery.Failed:
+		sm.Status.VaultSource = nil
+		return []dialect.Event{leftEvent(old.LeaseID)}
+	}
+	return nil
+}
+
+func keepLease(sm *v1alpha2.SecretMirror, out *delivery.Outcome, now time.Time) []dialect.Event {
+	var events []dialect.Event
+	var kept v1alpha2.VaultSourceStatus
+	if sm.Status.VaultSource != nil {
+		kept = *sm.Status.VaultSource
+	}
+	from, lease := sm.Spec.Source.Vault, out.Lease
+	issued := kept.LeaseID != lease.ID
+	switch {
+	case issued:
+		events = append(events, issuedEvent(lease.ID))
+		// A lease of the same path was given up because it had ended. One of
+		// another was not asked about.
+		if kept.LeaseID != "" && !recordedFrom(&kept, from) {
+			events = append(events, leftEvent(kept.LeaseID))
+		}
+		kept = v1alpha2.VaultSourceStatus{LeaseID: lease.ID}
+	case out.LeaseChange == delivery.LeaseRenewed && out.Result != delivery.Waiting:
+		events = append(events, renewedEvent())
+	}
+	if from != nil && (issued || kept.Path == "" && recordedFrom(&kept, from)) {
+		kept.Addr, kept.Path = from.Addr, from.Path
+	}
+	kept.LeaseDuration = int64(lease.Duration / time.Second)
+	kept.Renewable = &lease.Renewable
+	switch {
+	case !lease.Renewed.IsZero():
+		kept.RenewedAt = stamp(lease.Renewed)
+	case kept.RenewedAt == "", out.LeaseChange == delivery.LeaseRenewed:
+		kept.RenewedAt = stamp(now)
+	}
+	sm.Status.VaultSource = &kept
+	return events
+}

@@ -1,0 +1,143 @@
+package mirrors
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+)
+
+func lease(id string, renewed time.Duration) delivery.Lease {
+	return delivery.Lease{ID: id, Duration: 90 * time.Second, Renewable: true, Renewed: day(renewed)}
+}
+
+func recorded(id, renewedAt string) *v1alpha2.VaultSourceStatus {
+	yes := true
+	return &v1alpha2.VaultSourceStatus{
+		LeaseID: id, LeaseDuration: 90, Renewable: &yes, RenewedAt: renewedAt, Addr: "http://vault", Path: "db/creds/app",
+	}
+}
+
+func newCreds(id string) dialect.Event {
+	return dialect.Event{Reason: "VaultNewCreds", Message: "Fetched new credentials under the lease " + id}
+}
+
+// TestLeaseIsRecordedBeforeUse follows a lease through its life: written down
+// before anything is made of it, renewed, and replaced.
+func TestLeaseIsRecordedBeforeUse(t *testing.T) {
+	t.Parallel()
+	sm := ofVaultMirror()
+	events := report(sm, delivery.Outcome{Result: delivery.Waiting, Lease: lease("db/creds/app/1", 0), LeaseChange: delivery.LeaseIssued}, 0)
+	if diff := cmp.Diff([]dialect.Event{newCreds("db/creds/app/1")}, events); diff != "" {
+		t.Errorf("events before use (-want +got):\n%s", diff)
+	}
+	want := v1alpha2.SecretMirrorStatus{
+		MirrorStatus: "Pending", LastSyncTime: epoch, VaultSource: recorded("db/creds/app/1", "2026-08-01T12:00:00Z"),
+	}
+	if diff := cmp.Diff(want, sm.Status); diff != "" {
+		t.Errorf("status before use (-want +got):\n%s", diff)
+	}
+	plan, _ := SecretMirrors(Options{}).Translate(sm)
+	held := lease("db/creds/app/1", 0)
+	held.Renewed = held.Renewed.Truncate(time.Second)
+	if diff := cmp.Diff(&delivery.Leases{Held: held}, plan.Leases); diff != "" || plan.Schedule.Interval != 30*time.Second {
+		t.Errorf("it reads back otherwise, to be renewed after %s (-want +got):\n%s", plan.Schedule.Interval, diff)
+	}
+
+	events = report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/app/1", 0), LeaseChange: delivery.LeaseIssued}, time.Second)
+	if diff := cmp.Diff([]dialect.Event{activeEvent()}, events); diff != "" {
+		t.Errorf("events of the first use (-want +got):\n%s", diff)
+	}
+	events = report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/app/1", 30*time.Second), LeaseChange: delivery.LeaseRenewed}, 30*time.Second)
+	if diff := cmp.Diff([]dialect.Event{{Reason: "VaultLeaseRenew", Message: "Renewed lease successfully"}}, events); diff != "" {
+		t.Errorf("events of a renewal (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(recorded("db/creds/app/1", "2026-08-01T12:00:30Z"), sm.Status.VaultSource); diff != "" {
+		t.Errorf("the record after a renewal (-want +got):\n%s", diff)
+	}
+	events = report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/app/2", time.Minute), LeaseChange: delivery.LeaseIssued}, time.Minute)
+	if diff := cmp.Diff([]dialect.Event{newCreds("db/creds/app/2")}, events); diff != "" {
+		t.Errorf("events of a replacement (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(recorded("db/creds/app/2", "2026-08-01T12:01:00Z"), sm.Status.VaultSource); diff != "" {
+		t.Errorf("the record after a replacement (-want +got):\n%s", diff)
+	}
+}
+
+// TestLeaseIsForgottenOnlyWhenGone: a record that went too early would leave
+// a lease that nobody renews or revokes.
+func TestLeaseIsForgottenOnlyWhenGone(t *testing.T) {
+	t.Parallel()
+	left := leftEvent("db/creds/app/1")
+	for name, c := range map[string]struct {
+		out    delivery.Outcome
+		kept   bool
+		events []dialect.Event
+	}{
+		"vault down":   {failed(delivery.Unavailable, "down"), true, []dialect.Event{{Warning: true, Reason: "VaultError", Message: "down"}}},
+		"conflict":     {failed(delivery.Conflict, "again"), true, nil},
+		"waiting":      {delivery.Outcome{Result: delivery.Waiting}, true, nil},
+		"revoked":      {delivery.Outcome{Result: delivery.Waiting, LeaseChange: delivery.LeaseRevoked}, false, []dialect.Event{revokedEvent("db/creds/app/1")}},
+		"left":         {delivery.Outcome{Result: delivery.Waiting, LeaseChange: delivery.LeaseLeft}, false, []dialect.Event{left}},
+		"lent no more": {delivery.Outcome{Result: delivery.Synced, Places: 1}, false, []dialect.Event{left}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sm := ofVaultMirror()
+			report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/app/1", 0)}, 0)
+			if diff := cmp.Diff(c.events, report(sm, c.out, time.Hour)); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+			if kept := sm.Status.VaultSource != nil; kept != c.kept {
+				t.Errorf("kept: %v", kept)
+			}
+		})
+	}
+}
+
+// TestLeaseOfAnotherPath: the lease of what the manifest asked for before is
+// neither renewed nor forgotten without a word.
+func TestLeaseOfAnotherPath(t *testing.T) {
+	t.Parallel()
+	d := SecretMirrors(Options{})
+	for name, change := range map[string]func(*v1alpha2.SecretMirror){
+		"path":    func(sm *v1alpha2.SecretMirror) { sm.Spec.Source.Vault.Path = "db/creds/other" },
+		"address": func(sm *v1alpha2.SecretMirror) { sm.Spec.Source.Vault.Addr = "http://other" },
+	} {
+		sm := ofVaultMirror()
+		report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/app/1", 0)}, 0)
+		change(sm)
+		if plan, _ := d.Translate(sm); !plan.Leases.Held.IsZero() {
+			t.Errorf("%s: holds %+v", name, plan.Leases.Held)
+		}
+		events := report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/x/2", 0), LeaseChange: delivery.LeaseIssued}, time.Minute)
+		if diff := cmp.Diff([]dialect.Event{newCreds("db/creds/x/2"), leftEvent("db/creds/app/1")}, events); diff != "" {
+			t.Errorf("%s: events (-want +got):\n%s", name, diff)
+		}
+		if plan, _ := d.Translate(sm); plan.Leases.Held.ID != "db/creds/x/2" {
+			t.Errorf("%s: then holds %+v", name, plan.Leases.Held)
+		}
+	}
+}
+
+// TestLeaseOfTheOriginal is taken over as it is: the same credentials, and a
+// record that from now on says where they are from.
+func TestLeaseOfTheOriginal(t *testing.T) {
+	t.Parallel()
+	sm := ofVaultMirror()
+	sm.Status = v1alpha2.SecretMirrorStatus{
+		MirrorStatus: statusActive, LastSyncTime: "2026-08-01T12:00:00Z",
+		VaultSource: &v1alpha2.VaultSourceStatus{LeaseID: "db/creds/app/1", LeaseDuration: 90},
+	}
+	events := report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: delivery.Lease{ID: "db/creds/app/1", Duration: 90 * time.Second, Renewable: true}}, time.Second)
+	if len(events) != 0 {
+		t.Errorf("events of taking over: %v", events)
+	}
+	if diff := cmp.Diff(recorded("db/creds/app/1", "2026-08-01T12:00:01Z"), sm.Status.VaultSource); diff != "" {
+		t.Errorf("the record (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,136 @@
+package mirrors
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+)
+
+// The words of status.mirrorStatus.
+const (
+	statusPending = "Pending"
+	statusActive  = "Active"
+	statusError   = "Error"
+)
+
+// readyCondition is the type of the one condition that we write.
+const readyCondition = "Ready"
+
+// maxMessage bounds a condition's message; events allow less.
+const (
+	maxMessage      = 4096
+	maxEventMessage = 1024
+)
+
+// State implements dialect.Deliveries. A status about an earlier generation
+// says nothing about this one; the original's tells no generation.
+func (secretMirrors) State(obj client.Object) dialect.State {
+	sm, ok := obj.(*v1alpha2.SecretMirror)
+	if !ok {
+		return dialect.State{}
+	}
+	st := &sm.Status
+	if g := st.ObservedGeneration; g != 0 && g != sm.Generation {
+		return dialect.State{}
+	}
+	s := dialect.State{Ready: st.MirrorStatus == statusActive, At: lastSync(sm)}
+	ready := find(st.Conditions)
+	// Without a condition Pending may be no more than the schema's default.
+	s.Known = ready != nil || s.Ready || st.MirrorStatus == statusError
+	if !s.Known {
+		return dialect.State{}
+	}
+	if ready != nil && ready.Message != msgActive {
+		s.Message = ready.Message
+	}
+	return s
+}
+
+// Report implements dialect.Deliveries. A lease is written down whatever came
+// of the run, before anything is made of it too (delivery.Waiting).
+func (secretMirrors) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {
+	sm, ok := obj.(*v1alpha2.SecretMirror)
+	if !ok || out.Result == delivery.Untouched {
+		return nil
+	}
+	events := recordLease(sm, &out, now)
+	if silent(&out) {
+		return events
+	}
+	v := verdictOf(sm, &out)
+	was := sm.Status.MirrorStatus
+	changed := set(sm, v, now)
+	sm.Status.MirrorStatus = v.status
+	sm.Status.ObservedGeneration = sm.Generation
+	switch {
+	case v.status == statusActive:
+		sm.Status.LastSyncTime = stamp(at(&out, now))
+		if was != statusActive {
+			events = append(events, activeEvent())
+		}
+		return events
+	case sm.Status.LastSyncTime == "":
+		sm.Status.LastSyncTime = stamp(time.Unix(0, 0))
+	}
+	if changed || was != v.status {
+		events = append(events, failureEvent(v))
+	}
+	return events
+}
+
+// silent reports that the outcome is nobody's news: what the object needs is
+// on its way, or it runs again at once.
+func silent(out *delivery.Outcome) bool {
+	switch out.Result {
+	case delivery.Waiting:
+		return true
+	case delivery.Failed:
+		return out.Err == nil || out.Err.Kind == delivery.Conflict
+	}
+	return false
+}
+
+func at(out *delivery.Outcome, now time.Time) time.Time {
+	if out.At.IsZero() {
+		return now
+	}
+	return out.At
+}
+
+// find returns the condition Ready, nil if there is none.
+func find(all []v1alpha2.Condition) *v1alpha2.Condition {
+	for i := range all {
+		if all[i].Type == readyCondition {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// set writes the condition Ready. Its transition time moves only if the status
+// flips. It reports whether the words changed: that is worth an event.
+func set(sm *v1alpha2.SecretMirror, v verdict, now time.Time) (changed bool) {
+	c := v1alpha2.Condition{
+		Type: readyCondition, Status: metav1.ConditionFalse, Reason: v.reason, Message: cut(v.message, maxMessage),
+		LastTransitionTime: stamp(now), ObservedGeneration: sm.Generation,
+	}
+	if v.status == statusActive {
+		c.Status = metav1.ConditionTrue
+	}
+	old := find(sm.Status.Conditions)
+	if old == nil {
+		sm.Status.Conditions = append(sm.Status.Conditions, c)
+		return true
+	}
+	if old.Status == c.Status {
+		c.LastTransitionTime = old.LastTransitionTime
+	}
+	changed = old.Status != c.Status || old.Reason != c.Reason || old.Message != c.Message
+	*old = c
+	return changed
+}
