@@ -44,6 +44,7 @@ $(SANDBOX)/clouds: $(wildcard sandbox/clouds/*.go sandbox/clouds/*/*.go) sandbox
 .PHONY: test
 test: sandbox build ## Run every test (PKG=./internal/... narrows, RACE=1 adds the race detector)
 	go test $(if $(RACE),-race) $(PKG)
+	$(if $(filter ./...,$(PKG)),cd sandbox/clouds && go test $(if $(RACE),-race) ./...)
 
 .PHONY: lint
 lint: ## Run the linters

@@ -1,15 +1,11 @@
 package doppler
 
 import (
-	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/tacit-secrets/tacit/sandbox/clouds/faults"
 )
@@ -139,151 +135,4 @@ func (s *Server) postSecrets(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("there is no config %s of the project %s: make it first", request.Config, request.Project)
 	}
 	return done(), s.apply(c, request.changes()).err()
-}
-
-func (s *Server) postToken(r *http.Request) (any, error) {
-	var request struct {
-		Type       kind     `json:"type"`
-		Name       string   `json:"name"`
-		Project    string   `json:"project"`
-		Config     string   `json:"config"`
-		Projects   []string `json:"projects"`
-		Write      bool     `json:"write"`
-		TTLSeconds int      `json:"ttlSeconds"`
-	}
-	if err := read(r, &request); err != nil {
-		return nil, err
-	}
-	if prefixes()[request.Type] == "" {
-		return nil, fmt.Errorf("type %q is none of %s", request.Type, options(byName(prefixes())))
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if request.Type == service && s.find(request.Project, request.Config) == nil {
-		return nil, errors.New("a service token needs a project and a config that exist")
-	}
-	t := token{
-		kind: request.Type, name: request.Name, project: request.Project, config: request.Config,
-		projects: request.Projects, write: request.Write,
-	}
-	if request.TTLSeconds > 0 {
-		t.expires = s.now().Add(time.Duration(request.TTLSeconds) * time.Second)
-	}
-	return map[string]string{"token": s.issue(t).value}, nil
-}
-
-func byName(m map[kind]string) map[string]string {
-	named := map[string]string{}
-	for k, v := range m {
-		named[string(k)] = v
-	}
-	return named
-}
-
-func (s *Server) deleteToken(r *http.Request) (any, error) {
-	var request struct {
-		Token string `json:"token"`
-	}
-	if err := read(r, &request); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.tokens, request.Token)
-	return done(), nil
-}
-
-func (s *Server) putLimits(r *http.Request) (any, error) {
-	var request struct {
-		Token         string  `json:"token"`
-		Reads         int     `json:"reads"`
-		SecretReads   int     `json:"secretReads"`
-		Writes        int     `json:"writes"`
-		WindowSeconds float64 `json:"windowSeconds"`
-	}
-	if err := read(r, &request); err != nil {
-		return nil, err
-	}
-	limits := Limits{
-		Reads: request.Reads, SecretReads: request.SecretReads, Writes: request.Writes,
-		Window: time.Duration(request.WindowSeconds * float64(time.Second)),
-	}
-	if limits.Window <= 0 {
-		limits.Window = time.Minute
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if request.Token == "" {
-		s.limits = limits
-		return done(), nil
-	}
-	t := s.tokens[request.Token]
-	if t == nil {
-		return nil, errors.New("there is no such token")
-	}
-	t.limits = &limits
-	maps.DeleteFunc(s.buckets, func(key string, _ *bucket) bool { // new limits count anew
-		return strings.HasPrefix(key, "token "+t.value)
-	})
-	return done(), nil
-}
-
-// newIdentity makes an identity. Its keys come from one of the first four
-// fields.
-type newIdentity struct {
-	PEM      string          `json:"pem"`
-	JWKS     json.RawMessage `json:"jwks"`
-	JWKSURL  string          `json:"jwksURL"` // http, https or file; read once
-	Insecure bool            `json:"insecure"`
-
-	Issuer     string              `json:"issuer"`
-	ClaimsType string              `json:"claimsType"` // exact or wildcard
-	Claims     map[string][]string `json:"claims"`     // with aud and sub; insecure ones need aud alone
-	TTLSeconds int                 `json:"ttlSeconds"`
-	Projects   []string            `json:"projects"`
-	Write      bool                `json:"write"`
-}
-
-func (n newIdentity) keys(ctx context.Context) ([]publicKey, error) {
-	switch {
-	case n.Insecure:
-		return nil, nil
-	case n.PEM != "":
-		return parsePEM(n.PEM)
-	case n.JWKS != nil:
-		return parseJWKS(n.JWKS)
-	case n.JWKSURL != "":
-		return fetchKeys(ctx, n.JWKSURL)
-	default:
-		return nil, errors.New("an identity needs pem, jwks, jwksURL or insecure")
-	}
-}
-
-func (s *Server) postIdentity(r *http.Request) (any, error) {
-	var request newIdentity
-	if err := read(r, &request); err != nil {
-		return nil, err
-	}
-	if len(request.Claims["aud"]) == 0 || (len(request.Claims["sub"]) == 0 && !request.Insecure) {
-		return nil, errors.New("the claims aud and sub are required")
-	}
-	if t := request.ClaimsType; t != "" && t != "exact" && t != "wildcard" {
-		return nil, errors.New("claimsType is exact or wildcard")
-	}
-	keys, err := request.keys(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	if request.TTLSeconds <= 0 {
-		request.TTLSeconds = 3600
-	}
-	id := &identity{
-		slug: strings.ToLower(rand.Text()), issuer: request.Issuer, keys: keys, insecure: request.Insecure,
-		wildcard: request.ClaimsType == "wildcard", claims: request.Claims,
-		ttl: time.Duration(request.TTLSeconds) * time.Second, projects: request.Projects, write: request.Write,
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.identities[id.slug] = id
-	return map[string]string{"identity": id.slug}, nil
 }

@@ -79,7 +79,7 @@ func (s *Server) apply(to *config, changes []change) *refusal {
 		if !ok {
 			continue
 		}
-		if _, whole := s.compute(to, now.raw, 0); !whole {
+		if _, whole := s.compute(to, now.raw); !whole {
 			to.secrets = before
 			return refuse(http.StatusBadRequest, "Unable to resolve a secret reference in '%s'", ch.Name)
 		}
