@@ -68,15 +68,15 @@ func TestAnEventFitsAndNamesEachPlace(t *testing.T) {
 
 func TestAFingerprintIsOfTheNamedAnnotations(t *testing.T) {
 	t.Parallel()
-	print := func(a map[string]string) string { return dialect.Fingerprint(a, "a", "b") }
-	base := print(map[string]string{"a": "1", "b": "2"})
-	if other := print(map[string]string{"b": "2", "c": "3", "a": "1"}); other != base {
+	sum := func(a map[string]string) string { return dialect.Fingerprint(a, "a", "b") }
+	base := sum(map[string]string{"a": "1", "b": "2"})
+	if other := sum(map[string]string{"b": "2", "c": "3", "a": "1"}); other != base {
 		t.Error("an annotation that nobody looks at changes it")
 	}
 	for name, other := range map[string]map[string]string{
 		"value": {"a": "1", "b": "3"}, "absent": {"a": "1"}, "empty": {"a": "1", "b": ""}, "shifted": {"a": "1\"=\"b", "b": "2"},
 	} {
-		if print(other) == base {
+		if sum(other) == base {
 			t.Errorf("%s: the same fingerprint", name)
 		}
 	}

@@ -83,11 +83,21 @@ func New(kind string, opts Options) Language { return Language{kind, opts} }
 func (l Language) Kind() dialect.Kind { return dialect.AnnotatedKind(l.kind, Prefix) }
 
 // Translate implements dialect.Deliveries. The plan of an object with neither
-// annotation asks for nothing.
+// annotation asks for nothing; it has the marks all the same, by which copies
+// that were made before are found and taken back.
 func (l Language) Translate(obj client.Object) (delivery.Delivery, error) {
 	a := obj.GetAnnotations()
+	self := dialect.AnnotatedObject(l.kind, obj)
 	plan := delivery.Delivery{
-		Object: dialect.AnnotatedObject(l.kind, obj),
+		Object: self,
+		Destination: delivery.Destination{
+			Kind:         l.kind,
+			Creation:     delivery.Marked,
+			Deletion:     delivery.Delete,
+			Marks:        l.origin(self.Namespace, self.Name).marks(),
+			Owner:        self,
+			FieldManager: fieldManager,
+		},
 		Schedule: delivery.Schedule{
 			Policy:      delivery.Watched,
 			Fingerprint: dialect.Fingerprint(a, syncKey, contextsKey),
@@ -99,19 +109,12 @@ func (l Language) Translate(obj client.Object) (delivery.Delivery, error) {
 	}
 	plan.Sources = []delivery.Source{{
 		Field:  "metadata.annotations",
-		Object: delivery.ObjectRef{Kind: l.kind, Namespace: plan.Object.Namespace, Name: plan.Object.Name},
+		Object: delivery.ObjectRef{Kind: l.kind, Namespace: self.Namespace, Name: self.Name},
 		Take:   delivery.TakeObject,
 	}}
 	plan.Shape.Carry = delivery.Carry{Labels: true, Annotations: true, Without: staysBehind()}
-	plan.Destination = delivery.Destination{
-		Kind:         l.kind,
-		Name:         plan.Object.Name,
-		Spread:       spread,
-		Creation:     delivery.Marked,
-		Deletion:     delivery.Delete,
-		Marks:        l.origin(plan.Object.Namespace, plan.Object.Name).marks(),
-		FieldManager: fieldManager,
-	}
+	plan.Destination.Name = self.Name
+	plan.Destination.Spread = spread
 	return plan, nil
 }
 

@@ -152,6 +152,9 @@ func FuzzTranslate(f *testing.F) {
 		if err != nil && plan.Destination.Spread != nil || err == nil && plan.Destination.Spread == nil {
 			t.Errorf("error %v beside %+v", err, plan.Destination)
 		}
+		if d := plan.Destination; d.Marks.Owner != originKey || d.Owner != plan.Object || (d.Name != "") != (err == nil && name != "") {
+			t.Errorf("the plan does not tell its own copies: %+v", d)
+		}
 		if err != nil {
 			return
 		}

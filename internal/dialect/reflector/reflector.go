@@ -72,11 +72,22 @@ func New(kind string) Language { return Language{kind} }
 func (l Language) Kind() dialect.Kind { return dialect.AnnotatedKind(l.kind, Prefix) }
 
 // Translate implements dialect.Deliveries. The plan of an object that allows
-// nothing, and of a copy or follower, asks for nothing.
+// nothing, and of a copy or follower, asks for nothing; it has the marks all the
+// same, by which copies that were made before are found and taken back, and
+// followers told from them.
 func (l Language) Translate(obj client.Object) (delivery.Delivery, error) {
 	a := obj.GetAnnotations()
+	self := dialect.AnnotatedObject(l.kind, obj)
 	plan := delivery.Delivery{
-		Object: dialect.AnnotatedObject(l.kind, obj),
+		Object: self,
+		Destination: delivery.Destination{
+			Kind:         l.kind,
+			Creation:     delivery.Marked,
+			Deletion:     delivery.Delete,
+			Marks:        marks(self),
+			Owner:        self,
+			FieldManager: fieldManager,
+		},
 		Schedule: delivery.Schedule{
 			Policy: delivery.Watched,
 			Fingerprint: dialect.Fingerprint(a, allowed, allowedNamespaces, allowedSelector,
@@ -87,29 +98,24 @@ func (l Language) Translate(obj client.Object) (delivery.Delivery, error) {
 	if named || !truth(a[allowed]) {
 		return plan, err
 	}
+	plan.Destination.Name = self.Name
 	spread(&plan, a)
-	l.source(&plan)
-	plan.Destination.Marks = marks(plan.Object)
+	plan.Sources = []delivery.Source{l.read(self)}
 	return plan, nil
 }
 
-// source makes the object itself what is read.
-func (l Language) source(plan *delivery.Delivery) {
-	from := delivery.Source{
+// read makes the object itself what is read.
+func (l Language) read(self delivery.Object) delivery.Source {
+	s := delivery.Source{
 		Field:  "metadata.annotations",
-		Object: delivery.ObjectRef{Kind: l.kind, Namespace: plan.Object.Namespace, Name: plan.Object.Name},
+		Object: delivery.ObjectRef{Kind: l.kind, Namespace: self.Namespace, Name: self.Name},
 		Take:   delivery.TakeObject,
 	}
 	if l.kind == "Secret" {
 		// Helm keeps its releases in Secrets, a new one with every upgrade.
-		from.SkipTypes = []string{"helm.sh"}
+		s.SkipTypes = []string{"helm.sh"}
 	}
-	plan.Sources = []delivery.Source{from}
-	plan.Destination.Kind = l.kind
-	plan.Destination.Name = plan.Object.Name
-	plan.Destination.Creation = delivery.Marked
-	plan.Destination.Deletion = delivery.Delete
-	plan.Destination.FieldManager = fieldManager
+	return s
 }
 
 // State implements dialect.Deliveries: there is no status to read.
@@ -120,23 +126,10 @@ func (Language) Report(_ client.Object, out delivery.Outcome, _ time.Time) []dia
 	return dialect.CopyEvents(out, reasonReflected, reasonFailed)
 }
 
-// OwnerOf implements dialect.Marked: it names the source of a copy that was
-// made unasked. A follower is nobody's copy, lest it be deleted as one: see
-// Follows.
+// OwnerOf implements dialect.Marked: it names the source of a copy, and the one
+// that a follower asks to be filled from. Marks.Follow tells the two apart:
+// what does not say auto-reflects: "True" is a follower and not ours to delete.
 func (Language) OwnerOf(meta *metav1.ObjectMeta) (types.NamespacedName, bool) {
 	owner, named, err := source(meta.Annotations)
-	if !named || err != nil || !truth(meta.Annotations[autoReflects]) {
-		return types.NamespacedName{}, false
-	}
-	return owner, true
-}
-
-// Follows names the source that an object's own maker asked to have it filled
-// from; ok is false if nobody did, or if it is a copy that was made unasked.
-func (Language) Follows(meta *metav1.ObjectMeta) (owner types.NamespacedName, ok bool) {
-	owner, named, err := source(meta.Annotations)
-	if !named || err != nil || truth(meta.Annotations[autoReflects]) {
-		return types.NamespacedName{}, false
-	}
-	return owner, true
+	return owner, named && err == nil
 }

@@ -21,52 +21,59 @@ func TestWhoseAnObjectIs(t *testing.T) {
 	source := types.NamespacedName{Namespace: "a", Name: "s"}
 	none := types.NamespacedName{}
 	for name, c := range map[string]struct {
-		annotations    map[string]string
-		owner, follows types.NamespacedName
+		annotations map[string]string
+		owner       types.NamespacedName
 	}{
-		"bare":                  {nil, none, none},
-		"a source":              {map[string]string{allowed: "true", auto: "true"}, none, none},
-		"a copy":                {map[string]string{reflects: "a/s", autoReflects: "True", reflectedVersion: "7"}, source, none},
-		"a copy, in lower case": {map[string]string{reflects: "a/s", autoReflects: "true"}, source, none},
-		"a follower":            {map[string]string{reflects: "a/s"}, none, source},
-		"a follower, served":    {map[string]string{reflects: " a/s ", autoReflects: "False"}, none, source},
-		"no source":             {map[string]string{autoReflects: "True"}, none, none},
-		"empty":                 {map[string]string{reflects: "", autoReflects: "True"}, none, none},
-		"malformed":             {map[string]string{reflects: "s", autoReflects: "True"}, none, none},
-		"malformed, followed":   {map[string]string{reflects: "a/b/c"}, none, none},
+		"bare":               {nil, none},
+		"a source":           {map[string]string{allowed: "true", auto: "true"}, none},
+		"a copy":             {map[string]string{reflects: "a/s", autoReflects: "True", reflectedVersion: "7"}, source},
+		"a follower":         {map[string]string{reflects: "a/s"}, source},
+		"a follower, served": {map[string]string{reflects: " a/s ", autoReflects: "False"}, source},
+		"no source":          {map[string]string{autoReflects: "True"}, none},
+		"empty":              {map[string]string{reflects: "", autoReflects: "True"}, none},
+		"no namespace":       {map[string]string{reflects: "s", autoReflects: "True"}, none},
+		"too much":           {map[string]string{reflects: "a/b/c"}, none},
+		"no name":            {map[string]string{reflects: "a/"}, none},
 	} {
 		meta := &metav1.ObjectMeta{Namespace: "b", Name: "t", Annotations: c.annotations}
-		l := New("Secret")
-		if owner, ok := l.OwnerOf(meta); owner != c.owner || ok != (c.owner != none) {
+		if owner, ok := New("Secret").OwnerOf(meta); owner != c.owner || ok != (c.owner != none) {
 			t.Errorf("%s: the owner is %s, %v", name, owner, ok)
-		}
-		if follows, ok := l.Follows(meta); follows != c.follows || ok != (c.follows != none) {
-			t.Errorf("%s: follows %s, %v", name, follows, ok)
 		}
 	}
 }
 
-// What a plan writes must be known again as this source's.
+// Whatever a source asks for, its plan has what finds its copies again and
+// tells followers from them: one that asks for nothing takes back by it.
 func TestMarksTellTheirSource(t *testing.T) {
 	t.Parallel()
-	obj := New("ConfigMap").Kind().New()
-	obj.SetNamespace("a")
-	obj.SetName("s")
-	obj.SetAnnotations(map[string]string{allowed: "true", auto: "true"})
-	plan, err := New("ConfigMap").Translate(obj)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := plan.Destination.Marks
-	want := types.NamespacedName{Namespace: "a", Name: "s"}
-	if owner, _ := New("ConfigMap").OwnerOf(&metav1.ObjectMeta{Annotations: m.Annotations}); owner != want {
-		t.Errorf("a copy is %s's", owner)
-	}
-	if owner, _ := New("ConfigMap").Follows(&metav1.ObjectMeta{Annotations: m.Follow}); owner != want {
-		t.Errorf("a follower is %s's", owner)
-	}
-	if m.Annotations[m.Owner] != "a/s" {
-		t.Errorf("the owner is written as %q", m.Annotations[m.Owner])
+	for name, annotations := range map[string]map[string]string{
+		"auto":      {allowed: "true", auto: "true"},
+		"nothing":   nil,
+		"follower":  {reflects: "x/y"},
+		"malformed": {reflects: "y"},
+	} {
+		l := New("ConfigMap")
+		obj := l.Kind().New()
+		obj.SetNamespace("a")
+		obj.SetName("s")
+		obj.SetAnnotations(annotations)
+		plan, err := l.Translate(obj)
+		if (err != nil) != (name == "malformed") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		d := plan.Destination
+		want := types.NamespacedName{Namespace: "a", Name: "s"}
+		for _, written := range []map[string]string{d.Marks.Annotations, d.Marks.Follow} {
+			if owner, _ := l.OwnerOf(&metav1.ObjectMeta{Annotations: written}); owner != want {
+				t.Errorf("%s: %v is %s's", name, written, owner)
+			}
+		}
+		if d.Marks.Annotations[autoReflects] == d.Marks.Follow[autoReflects] || d.Marks.Annotations[d.Marks.Owner] != "a/s" {
+			t.Errorf("%s: marks %+v", name, d.Marks)
+		}
+		if d.Kind != "ConfigMap" || d.Creation != delivery.Marked || d.Owner != plan.Object {
+			t.Errorf("%s: destination %+v", name, d)
+		}
 	}
 }
 
