@@ -87,6 +87,12 @@ func (v *Vault) DatabaseUsers(ctx context.Context) ([]string, error) {
 	return users, err
 }
 
+// ReadWrite is a policy that lets its holder write too where ReadOnly lets it
+// read.
+func ReadWrite(paths ...string) string {
+	return strings.ReplaceAll(ReadOnly(paths...), `["read", "list"]`, `["create", "read", "update", "list"]`)
+}
+
 // ReadOnly is a policy, in Vault's language, that lets its holder read and
 // list below the given paths: ReadOnly("secret/data/app", "secret/metadata/app").
 func ReadOnly(paths ...string) string {

@@ -40,6 +40,8 @@ type Store struct {
 	// Refused opens a session whose credential the store does not accept;
 	// nil if it asks for none.
 	Refused func() (b backend.Backend, credential string)
+	// Lend makes a key whose every read is a loan, for Lending.
+	Lend func() (key string)
 }
 
 // Item is a secret in parts.
@@ -48,7 +50,7 @@ type Item struct {
 	Tags   map[string]string
 }
 
-// Run runs the suite. The calling test must not be parallel: the first part
+// Run runs the suite, without Lending. The calling test must not be parallel: the first part
 // counts goroutines.
 func Run(t *testing.T, h Harness) {
 	t.Run("Close leaves no goroutine", h.leak)
@@ -75,6 +77,7 @@ func Run(t *testing.T, h Harness) {
 			test(t)
 		})
 	}
+	Writing(t, h)
 }
 
 // open opens a session for the length of the test.

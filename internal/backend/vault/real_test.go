@@ -3,6 +3,7 @@ package vault_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/backend/backendtest"
 	"github.com/tacit-secrets/tacit/internal/backend/vault"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/secret"
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
@@ -31,6 +33,52 @@ func TestSuiteVersion1(t *testing.T) {
 		Paths: true, FreeNames: true,
 		New: func(t *testing.T) backendtest.Store { return newEngine(t, 1).store(t) },
 	})
+}
+
+// TestSuiteWholePaths gives the keys of an engine as whole paths.
+func TestSuiteWholePaths(t *testing.T) {
+	backendtest.Run(t, backendtest.Harness{
+		Metadata: true, Tags: true, Paths: true, FreeNames: true,
+		New: func(t *testing.T) backendtest.Store {
+			e := newEngine(t, 2)
+			s, creds := e.store(t), e.approle(t)
+			both := func(creds backend.Credentials) backend.Backend {
+				raw := e.config()
+				raw.KV, raw.Mount = 0, ""
+				return whole{open(t, raw, creds), open(t, e.config(), creds), "/" + e.mount + "/data/"}
+			}
+			s.Open = func() backend.Backend { return both(creds) }
+			s.Refused = func() (backend.Backend, string) {
+				const wrong = "5f0e5a4e-wrong-secret-id"
+				return both(backendtest.Credentials{"role": creds["role"], "secret": wrong}), wrong
+			}
+			return s
+		},
+	})
+}
+
+// whole is a store of whole paths, which lends its search from another.
+type whole struct {
+	backend.Backend
+	kv     backend.Backend
+	prefix string
+}
+
+func (w whole) Read(ctx context.Context, ref backend.Ref) (backend.Document, error) {
+	ref.Key = w.prefix + ref.Key
+	return w.Backend.Read(ctx, ref)
+}
+
+func (w whole) Write(ctx context.Context, key string, fields secret.Data) (bool, error) {
+	return w.Backend.(backend.Writer).Write(ctx, w.prefix+key, fields)
+}
+
+func (w whole) Find(ctx context.Context, q backend.Query) ([]backend.Ref, error) {
+	return w.kv.(backend.Finder).Find(ctx, q)
+}
+
+func (w whole) Close(ctx context.Context) error {
+	return errors.Join(w.Backend.Close(ctx), w.kv.Close(ctx))
 }
 
 // kvEngine is a KV engine that one test has for itself.
@@ -117,7 +165,7 @@ func (e kvEngine) config() delivery.VaultConfig {
 
 func (e kvEngine) approle(t *testing.T) backendtest.Credentials {
 	t.Helper()
-	role, secret, err := e.AppRole(t.Context(), testkit.ReadOnly(e.mount))
+	role, secret, err := e.AppRole(t.Context(), testkit.ReadWrite(e.mount))
 	if err != nil {
 		t.Fatal(err)
 	}
