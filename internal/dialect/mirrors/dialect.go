@@ -102,8 +102,8 @@ type translation struct {
 	plan    delivery.Delivery
 }
 
-func (t *translation) warn(field, format string, args ...any) {
-	t.plan.Warnings = append(t.plan.Warnings, field+" "+fmt.Sprintf(format, args...))
+func (t *translation) warn(field, text string) {
+	t.plan.Warnings = append(t.plan.Warnings, field+" "+text)
 }
 
 // The words of source.type and destination.type.
