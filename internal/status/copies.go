@@ -1,0 +1,283 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/engine/spread"
+)
+
+// spreading is a row of an object that is copied to many namespaces.
+type spreading struct {
+	row  int
+	lang *language
+	plan delivery.Delivery
+}
+
+// owned names whose copies are counted: a language's object, and the kind of
+// its copies.
+type owned struct {
+	lang  *language
+	kind  string
+	owner types.NamespacedName
+}
+
+// copied is what there is of an object elsewhere: the annotations of its
+// copies, which tell when each was made, by namespace, and how many others
+// have asked to be filled from it.
+type copied struct {
+	in        map[string]map[string]string
+	followers int
+}
+
+type copies map[owned]*copied
+
+func (c copies) of(at owned) *copied {
+	if c[at] == nil {
+		c[at] = &copied{in: map[string]map[string]string{}}
+	}
+	return c[at]
+}
+
+// follower is implemented by the languages in which objects ask to be filled
+// from another.
+type follower interface {
+	Follows(meta *metav1.ObjectMeta) (owner types.NamespacedName, ok bool)
+}
+
+// places counts the copies of everything that spreads, and adds the rows of
+// what asks for copies by annotations.
+func (r *gathering) places(ctx context.Context) error {
+	for _, kind := range r.kindsOfCopies() {
+		if err := r.seen(ctx, kind); err != nil {
+			return err
+		}
+	}
+	if len(r.spreading) == 0 {
+		return nil
+	}
+	namespaces, err := r.namespaces(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range r.spreading {
+		r.count(&r.spreading[i], namespaces)
+	}
+	return nil
+}
+
+// kindsOfCopies are the kinds whose metadata have to be looked at.
+func (r *gathering) kindsOfCopies() []string {
+	kinds := map[string]bool{}
+	for _, a := range r.annotated {
+		kinds[a.kind.GVK.Kind] = true
+	}
+	for i := range r.spreading {
+		kinds[kindOf(&r.spreading[i].plan)] = true
+	}
+	return slices.Sorted(maps.Keys(kinds))
+}
+
+func kindOf(plan *delivery.Delivery) string {
+	if plan.Destination.Kind == "" {
+		return "Secret"
+	}
+	return plan.Destination.Kind
+}
+
+// seen looks at the metadata of all objects of a kind, in every namespace if
+// that is allowed: copies are elsewhere.
+func (r *gathering) seen(ctx context.Context, kind string) error {
+	gvk := corev1.SchemeGroupVersion.WithKind(kind)
+	newList := func() client.ObjectList {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(kind + "List"))
+		return list
+	}
+	namespace := ""
+	if r.Namespace != "" {
+		err := r.Client.List(ctx, newList(), client.Limit(1))
+		if forbidden(err) {
+			namespace = r.Namespace
+			r.note("you may not list %ss in all namespaces, so that copies elsewhere are not counted", kind)
+		}
+	}
+	markers := r.markers(kind)
+	return r.list(ctx, kind+"s", newList, namespace, func(obj runtime.Object) {
+		if o, ok := obj.(*metav1.PartialObjectMetadata); ok {
+			o.SetGroupVersionKind(gvk)
+			r.mark(markers, kind, o)
+			r.ask(kind, o)
+		}
+	})
+}
+
+// markers are the languages that know their copies of a kind.
+func (r *gathering) markers(kind string) []*language {
+	var all []*language
+	add := func(lang *language) {
+		if _, ok := lang.Deliveries.(dialect.Marked); ok && !slices.Contains(all, lang) {
+			all = append(all, lang)
+		}
+	}
+	for _, a := range r.annotated {
+		if a.kind.GVK.Kind == kind {
+			add(a)
+		}
+	}
+	for i := range r.spreading {
+		if s := &r.spreading[i]; kindOf(&s.plan) == kind {
+			add(s.lang)
+		}
+	}
+	return all
+}
+
+// mark notes whose copy the object is, and whom it follows.
+func (r *gathering) mark(markers []*language, kind string, o *metav1.PartialObjectMetadata) {
+	for _, lang := range markers {
+		if owner, ok := lang.Deliveries.(dialect.Marked).OwnerOf(&o.ObjectMeta); ok {
+			r.copies.of(owned{lang, kind, owner}).in[o.Namespace] = o.Annotations
+			continue
+		}
+		if f, ok := lang.Deliveries.(follower); ok {
+			if owner, ok := f.Follows(&o.ObjectMeta); ok {
+				r.copies.of(owned{lang, kind, owner}).followers++
+			}
+		}
+	}
+}
+
+// ask adds a row for each language in which the object asks for copies.
+func (r *gathering) ask(kind string, o *metav1.PartialObjectMetadata) {
+	if r.Namespace != "" && o.Namespace != r.Namespace {
+		return
+	}
+	for _, a := range r.annotated {
+		if a.kind.GVK.Kind != kind {
+			continue
+		}
+		plan, err := a.Translate(o)
+		if err == nil && plan.Destination.Name == "" {
+			continue
+		}
+		row := newRow(a.name, a.kind, o)
+		if err != nil {
+			row.Ready, row.Message = False, err.Error()
+			r.rows = append(r.rows, row)
+			continue
+		}
+		row.From, row.To = from(&plan), to(&plan)
+		r.spreading = append(r.spreading, spreading{len(r.rows), a, plan})
+		r.rows = append(r.rows, row)
+	}
+}
+
+// namespaces lists those that copies can go to; nil where that is not allowed.
+func (r *gathering) namespaces(ctx context.Context) ([]spread.Namespace, error) {
+	var all []spread.Namespace
+	err := r.list(ctx, "Namespaces", func() client.ObjectList {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+		return list
+	}, "", func(obj runtime.Object) {
+		if o, ok := obj.(*metav1.PartialObjectMetadata); ok && o.DeletionTimestamp.IsZero() {
+			labels := o.Labels
+			if labels == nil {
+				labels = map[string]string{}
+			}
+			all = append(all, spread.Namespace{Name: o.Name, Labels: labels})
+		}
+	})
+	return all, err
+}
+
+// count fills in how many copies a row has, and, where its language has no
+// status, whether those are all.
+func (r *gathering) count(s *spreading, namespaces []spread.Namespace) {
+	row, dest := &r.rows[s.row], &s.plan.Destination
+	if len(row.To) == 0 {
+		return
+	}
+	there := r.copies.of(owned{s.lang, kindOf(&s.plan), key(s.plan.Object)})
+	there.show(&row.To[0])
+	if namespaces == nil {
+		return
+	}
+	var missing []string
+	wanted := 0
+	for _, ns := range namespaces {
+		if ns.Name == s.plan.Object.Namespace || !r.wants(dest.Spread, ns) {
+			continue
+		}
+		wanted++
+		if _, ok := there.in[ns.Name]; !ok {
+			missing = append(missing, ns.Name)
+		}
+	}
+	have := wanted - len(missing)
+	row.To[0].Copies, row.To[0].Wanted = &have, &wanted
+	if !row.annotated {
+		return
+	}
+	for _, rules := range [][]delivery.NamespaceRule{dest.Spread.Into, dest.Spread.Within} {
+		if err := r.matcher.Fault(rules); err != nil {
+			row.Ready, row.Message = False, err.Error()
+			return
+		}
+	}
+	row.judge(missing, there.newest(dest.Marks.Stamps))
+}
+
+func (r *gathering) wants(s *delivery.Spread, ns spread.Namespace) bool {
+	return r.matcher.Admits(s.Into, ns) && (s.Within == nil || r.matcher.Admits(s.Within, ns))
+}
+
+func (c *copied) show(p *Place) {
+	n := len(c.in)
+	p.Copies, p.Followers = &n, c.followers
+}
+
+// judge tells by the copies whether an object without a status is well.
+func (r *Row) judge(missing []string, last time.Time) {
+	r.LastSuccess = when(last)
+	if len(missing) == 0 {
+		r.Ready = True
+		return
+	}
+	const named = 3
+	r.Ready = False
+	r.Message = "no copy in " + strings.Join(missing[:min(named, len(missing))], ", ")
+	if more := len(missing) - named; more > 0 {
+		r.Message += fmt.Sprintf(" and %s more", plural(more, "namespace"))
+	}
+	r.Message += "; the events of the object say why"
+}
+
+// newest is when the last of the copies was written.
+func (c *copied) newest(stamps map[string]delivery.Stamp) time.Time {
+	var last time.Time
+	for name, stamp := range stamps {
+		if stamp != delivery.StampTime {
+			continue
+		}
+		for _, annotations := range c.in {
+			if t, err := time.Parse(time.RFC3339, annotations[name]); err == nil && t.After(last) {
+				last = t
+			}
+		}
+	}
+	return last
+}
