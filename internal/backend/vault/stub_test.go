@@ -22,6 +22,7 @@ type stub struct {
 
 	mu     sync.Mutex
 	now    time.Time
+	runs   bool // the clock is the test's own, and runs by itself
 	tokens map[string]*stubToken
 	// calls are what was asked for, in order: "POST auth/approle/login".
 	calls []string
@@ -33,8 +34,10 @@ type stub struct {
 	noLookup  bool          // a policy forbids lookup-self
 	deny      bool          // a policy forbids the read
 	batch     bool
-	inLogin   chan struct{} // if set, a log-in waits here
-	atLogin   chan struct{} // tells that one does
+	inLogin   chan struct{}     // if set, a log-in waits here
+	atLogin   chan struct{}     // tells that one does
+	renewals  int               // status of renewals; 0: they work
+	leases    map[string]string // by name: the token that took it out
 	namespace map[string]string
 }
 
@@ -44,7 +47,7 @@ func newStub(t *testing.T) *stub {
 	t.Helper()
 	s := &stub{
 		now: time.Unix(1_700_000_000, 0), ttl: 60 * time.Minute, renewTo: 60 * time.Minute,
-		tokens: map[string]*stubToken{}, namespace: map[string]string{}, atLogin: make(chan struct{}, 1),
+		tokens: map[string]*stubToken{}, namespace: map[string]string{}, leases: map[string]string{}, atLogin: make(chan struct{}, 1),
 	}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
@@ -83,7 +86,15 @@ func (s *stub) openConfig(t *testing.T, cfg delivery.VaultConfig, creds backend.
 func (s *stub) clock() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.turn()
 	return s.now
+}
+
+// turn sets the clock. s.mu is held.
+func (s *stub) turn() {
+	if s.runs {
+		s.now = time.Now()
+	}
 }
 
 // set changes the stub's behaviour.
@@ -117,6 +128,7 @@ const (
 	renew  = "POST auth/token/renew-self"
 	revoke = "POST auth/token/revoke-self"
 	get    = "GET secret/data/db"
+	creds  = "GET database/creds/app"
 )
 
 func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -132,6 +144,7 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.turn()
 	status, body := s.answer(call, r.Header.Get("X-Vault-Token"))
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
@@ -161,6 +174,9 @@ func (s *stub) answer(call, token string) (int, any) {
 			"ttl": int(left / time.Second), "expire_time": known.ends, "renewable": true,
 		}}
 	case renew:
+		if s.renewals != 0 {
+			return s.renewals, map[string]any{"errors": []string{"internal error"}}
+		}
 		if s.noRenew {
 			return 403, denied
 		}
@@ -169,6 +185,12 @@ func (s *stub) answer(call, token string) (int, any) {
 	case revoke:
 		delete(s.tokens, token)
 		return 204, nil
+	case creds:
+		id := "database/creds/app/" + strconv.Itoa(len(s.calls))
+		s.leases[id] = token
+		return 200, map[string]any{
+			"lease_id": id, "lease_duration": 3600, "renewable": true, "data": map[string]string{"username": id},
+		}
 	case get:
 		if s.deny {
 			return 403, denied
