@@ -3,6 +3,7 @@ package mirrors
 import (
 	"fmt"
 
+	"github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
@@ -38,10 +39,15 @@ func revokedEvent(id string) dialect.Event {
 	return dialect.Event{Reason: reasonLeaseRevoked, Message: short("Revoked the lease %s", id)}
 }
 
-func leftEvent(id string) dialect.Event {
-	return dialect.Event{Warning: true, Reason: reasonLeaseLeft,
-		Message: short("The lease %s is renewed no more and was not revoked: it ends by itself; "+
-			"to end it now, run vault lease revoke", id)}
+// leftEvent tells of a lease that is given up without having been revoked. It
+// is a warning if nothing replaces it but what is for another purpose.
+func leftEvent(rec *v1alpha2.VaultSourceStatus, warning bool) dialect.Event {
+	when := "by itself"
+	if end := endOf(rec); !end.IsZero() {
+		when = "by " + stamp(end) + " at the latest"
+	}
+	return dialect.Event{Warning: warning, Reason: reasonLeaseLeft,
+		Message: short("The lease %s is renewed no more and ends %s", rec.LeaseID, when)}
 }
 
 // failureEvent carries the cause. The original tells of some only.

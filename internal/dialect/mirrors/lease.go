@@ -12,6 +12,10 @@ import (
 // returns what is worth telling. A record goes only when its lease is known to
 // be gone, or when a success shows that nothing is held any more: a failed run
 // may not have got so far as to know.
+//
+// New credentials are told when the run is over, not already when their lease
+// is recorded (delivery.Waiting): once. What a record was overwritten with is
+// told at once, for it is the last chance.
 func recordLease(sm *v1alpha2.SecretMirror, out *delivery.Outcome, now time.Time) []dialect.Event {
 	old := sm.Status.VaultSource
 	if !out.Lease.IsZero() {
@@ -26,7 +30,7 @@ func recordLease(sm *v1alpha2.SecretMirror, out *delivery.Outcome, now time.Time
 		return []dialect.Event{revokedEvent(old.LeaseID)}
 	case out.LeaseChange == delivery.LeaseLeft, !silent(out) && out.Result != delivery.Failed:
 		sm.Status.VaultSource = nil
-		return []dialect.Event{leftEvent(old.LeaseID)}
+		return []dialect.Event{leftEvent(old, true)}
 	}
 	return nil
 }
@@ -38,18 +42,18 @@ func keepLease(sm *v1alpha2.SecretMirror, out *delivery.Outcome, now time.Time) 
 		kept = *sm.Status.VaultSource
 	}
 	from, lease := sm.Spec.Source.Vault, out.Lease
+	over := out.Result != delivery.Waiting
 	issued := kept.LeaseID != lease.ID
-	switch {
-	case issued:
+	if over && (issued || out.LeaseChange == delivery.LeaseIssued) {
 		events = append(events, issuedEvent(lease.ID))
-		// A lease of the same path was given up because it had ended. One of
-		// another was not asked about.
-		if kept.LeaseID != "" && !recordedFrom(&kept, from) {
-			events = append(events, leftEvent(kept.LeaseID))
+	} else if over && out.LeaseChange == delivery.LeaseRenewed {
+		events = append(events, renewedEvent())
+	}
+	if issued {
+		if other := !recordedFrom(&kept, from); kept.LeaseID != "" && (other || now.Before(endOf(&kept))) {
+			events = append(events, leftEvent(&kept, other))
 		}
 		kept = v1alpha2.VaultSourceStatus{LeaseID: lease.ID}
-	case out.LeaseChange == delivery.LeaseRenewed && out.Result != delivery.Waiting:
-		events = append(events, renewedEvent())
 	}
 	if from != nil && (issued || kept.Path == "" && recordedFrom(&kept, from)) {
 		kept.Addr, kept.Path = from.Addr, from.Path
@@ -64,4 +68,13 @@ func keepLease(sm *v1alpha2.SecretMirror, out *delivery.Outcome, now time.Time) 
 	}
 	sm.Status.VaultSource = &kept
 	return events
+}
+
+// endOf is when a lease ends that nobody renews; zero if that is not known.
+func endOf(rec *v1alpha2.VaultSourceStatus) time.Time {
+	from := parse(rec.RenewedAt)
+	if from.IsZero() || rec.LeaseDuration <= 0 {
+		return time.Time{}
+	}
+	return from.Add(seconds(rec.LeaseDuration))
 }

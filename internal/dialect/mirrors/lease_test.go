@@ -27,13 +27,15 @@ func newCreds(id string) dialect.Event {
 }
 
 // TestLeaseIsRecordedBeforeUse follows a lease through its life: written down
-// before anything is made of it, renewed, and replaced.
+// before anything is made of it, told once whether or not the run sees that
+// record, renewed, and replaced.
 func TestLeaseIsRecordedBeforeUse(t *testing.T) {
 	t.Parallel()
 	sm := ofVaultMirror()
-	events := report(sm, delivery.Outcome{Result: delivery.Waiting, Lease: lease("db/creds/app/1", 0), LeaseChange: delivery.LeaseIssued}, 0)
-	if diff := cmp.Diff([]dialect.Event{newCreds("db/creds/app/1")}, events); diff != "" {
-		t.Errorf("events before use (-want +got):\n%s", diff)
+	asRead := sm.DeepCopy()
+	events := report(sm, delivery.Outcome{Result: delivery.Waiting, Lease: lease("db/creds/app/1", 0)}, 0)
+	if len(events) != 0 {
+		t.Errorf("events before use: %v", events)
 	}
 	want := v1alpha2.SecretMirrorStatus{
 		MirrorStatus: "Pending", LastSyncTime: epoch, VaultSource: recorded("db/creds/app/1", "2026-08-01T12:00:00Z"),
@@ -48,31 +50,34 @@ func TestLeaseIsRecordedBeforeUse(t *testing.T) {
 		t.Errorf("it reads back otherwise, to be renewed after %s (-want +got):\n%s", plan.Schedule.Interval, diff)
 	}
 
-	events = report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/app/1", 0), LeaseChange: delivery.LeaseIssued}, time.Second)
-	if diff := cmp.Diff([]dialect.Event{activeEvent()}, events); diff != "" {
-		t.Errorf("events of the first use (-want +got):\n%s", diff)
+	step := func(what string, sm *v1alpha2.SecretMirror, id string, change delivery.LeaseChange, at time.Duration, renewedAt string, want ...dialect.Event) {
+		t.Helper()
+		out := delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease(id, at), LeaseChange: change}
+		if diff := cmp.Diff(want, report(sm, out, at)); diff != "" {
+			t.Errorf("events of %s (-want +got):\n%s", what, diff)
+		}
+		if diff := cmp.Diff(recorded(id, renewedAt), sm.Status.VaultSource); diff != "" {
+			t.Errorf("the record after %s (-want +got):\n%s", what, diff)
+		}
 	}
-	events = report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/app/1", 30*time.Second), LeaseChange: delivery.LeaseRenewed}, 30*time.Second)
-	if diff := cmp.Diff([]dialect.Event{{Reason: "VaultLeaseRenew", Message: "Renewed lease successfully"}}, events); diff != "" {
-		t.Errorf("events of a renewal (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(recorded("db/creds/app/1", "2026-08-01T12:00:30Z"), sm.Status.VaultSource); diff != "" {
-		t.Errorf("the record after a renewal (-want +got):\n%s", diff)
-	}
-	events = report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/app/2", time.Minute), LeaseChange: delivery.LeaseIssued}, time.Minute)
-	if diff := cmp.Diff([]dialect.Event{newCreds("db/creds/app/2")}, events); diff != "" {
-		t.Errorf("events of a replacement (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(recorded("db/creds/app/2", "2026-08-01T12:01:00Z"), sm.Status.VaultSource); diff != "" {
-		t.Errorf("the record after a replacement (-want +got):\n%s", diff)
-	}
+	first, second, third := "db/creds/app/1", "db/creds/app/2", "db/creds/app/3"
+	issued := []dialect.Event{newCreds(first), activeEvent()}
+	step("the first use, as read before", asRead, first, delivery.LeaseIssued, 0, "2026-08-01T12:00:00Z", issued...)
+	step("the first use", sm, first, delivery.LeaseIssued, 0, "2026-08-01T12:00:00Z", issued...)
+	step("keeping it", sm, first, delivery.LeaseKept, 0, "2026-08-01T12:00:00Z")
+	step("a renewal", sm, first, delivery.LeaseRenewed, 30*time.Second, "2026-08-01T12:00:30Z",
+		dialect.Event{Reason: "VaultLeaseRenew", Message: "Renewed lease successfully"})
+	step("a replacement", sm, second, delivery.LeaseIssued, time.Minute, "2026-08-01T12:01:00Z", newCreds(second),
+		dialect.Event{Reason: "VaultLeaseLeft", Message: "The lease db/creds/app/1 is renewed no more and ends by 2026-08-01T12:02:00Z at the latest"})
+	step("a replacement after its end", sm, third, delivery.LeaseIssued, time.Hour, "2026-08-01T13:00:00Z", newCreds(third))
 }
 
 // TestLeaseIsForgottenOnlyWhenGone: a record that went too early would leave
 // a lease that nobody renews or revokes.
 func TestLeaseIsForgottenOnlyWhenGone(t *testing.T) {
 	t.Parallel()
-	left := leftEvent("db/creds/app/1")
+	left := dialect.Event{Warning: true, Reason: "VaultLeaseLeft",
+		Message: "The lease db/creds/app/1 is renewed no more and ends by 2026-08-01T12:01:30Z at the latest"}
 	for name, c := range map[string]struct {
 		out    delivery.Outcome
 		kept   bool
@@ -115,7 +120,7 @@ func TestLeaseOfAnotherPath(t *testing.T) {
 			t.Errorf("%s: holds %+v", name, plan.Leases.Held)
 		}
 		events := report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/x/2", 0), LeaseChange: delivery.LeaseIssued}, time.Minute)
-		if diff := cmp.Diff([]dialect.Event{newCreds("db/creds/x/2"), leftEvent("db/creds/app/1")}, events); diff != "" {
+		if diff := cmp.Diff([]dialect.Event{newCreds("db/creds/x/2"), leftEvent(recorded("db/creds/app/1", "2026-08-01T12:00:00Z"), true)}, events); diff != "" {
 			t.Errorf("%s: events (-want +got):\n%s", name, diff)
 		}
 		if plan, _ := d.Translate(sm); plan.Leases.Held.ID != "db/creds/x/2" {
