@@ -167,11 +167,11 @@ func list(s string) []string {
 	return out
 }
 
-// Bounds on what one annotation makes the operator keep. A name has 253
-// characters at most.
+// Bounds on what one annotation makes the operator keep, and do for each name
+// that it tries.
 const (
 	maxPattern = 512    // bytes of one
-	maxProgram = 20_000 // instructions of all
+	maxProgram = 2_000 // instructions of all, about
 )
 
 // named tells names from patterns. A bad one is left out and reported; the
@@ -183,35 +183,43 @@ func named(key, value string) (names, patterns []string, bad *delivery.Error) {
 			names = append(names, part)
 			continue
 		}
-		n, err := cost(part)
-		if size += n; err == nil && size > maxProgram {
-			err = invalid(key, "its patterns are too large together; name the objects one by one")
-		} else if err != nil {
-			err = invalid(key, "the pattern %.80q %s", part, err.Message)
-		}
-		if err == nil {
+		n, ok := cost(part)
+		switch {
+		case ok && size+n <= maxProgram:
+			size += n
 			patterns = append(patterns, "^"+part+"$")
-		} else if bad == nil {
-			bad = err
+		case bad != nil:
+		case ok:
+			bad = invalid(key, "its patterns are too large together, from %.80q on; name the objects one by one", part)
+		default:
+			bad = invalid(key, "the pattern %.80q is no regular expression (RE2) of at most %d bytes", part, maxPattern)
 		}
 	}
 	return names, patterns, bad
 }
 
-// cost is how many instructions a pattern compiles to.
-func cost(pattern string) (int, *delivery.Error) {
+// cost is about how many instructions a pattern compiles to. It is told
+// without compiling: a short pattern can take long.
+func cost(pattern string) (n int, ok bool) {
 	if len(pattern) > maxPattern {
-		return 0, &delivery.Error{Message: fmt.Sprintf("is longer than %d bytes", maxPattern)}
+		return 0, false
 	}
 	re, err := syntax.Parse("^"+pattern+"$", syntax.Perl)
 	if err != nil {
-		return 0, &delivery.Error{Message: "is no valid regular expression (RE2)"}
+		return 0, false
 	}
-	prog, err := syntax.Compile(re.Simplify())
-	if err != nil {
-		return 0, &delivery.Error{Message: "is no valid regular expression (RE2)"}
+	return size(re), true
+}
+
+func size(re *syntax.Regexp) int {
+	n := 1 + len(re.Rune)
+	for _, sub := range re.Sub {
+		n += size(sub)
 	}
-	return len(prog.Inst), nil
+	if re.Op == syntax.OpRepeat {
+		n *= max(re.Min, re.Max, 1)
+	}
+	return n
 }
 
 // holdOf is how long a Deployment is paused after a change.

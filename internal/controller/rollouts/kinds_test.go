@@ -1,0 +1,193 @@
+package rollouts_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/dialect/reloader"
+)
+
+// variables are those of a workload's first container.
+func (b *bed) variables(kind, name string) map[string]string {
+	b.t.Helper()
+	out := map[string]string{}
+	containers, _, err := unstructured.NestedSlice(b.get(kind, name).Object, "spec", "template", "spec", "containers")
+	b.must(err)
+	list, _ := containers[0].(map[string]any)["env"].([]any)
+	for _, v := range list {
+		value, _ := v.(map[string]any)["value"].(string)
+		out[fmt.Sprint(v.(map[string]any)["name"])] = value
+	}
+	return out
+}
+
+func TestEveryKindThatHasPods(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet", "Rollout"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t)
+			b.secret("app", "one")
+			b.configMap("conf", "one")
+			b.apply(workload(kind, "web", auto, "Secret/app", "ConfigMap/conf"))
+			b.operate(nil)
+			b.recorded(kind, "web", "Secret/app", "ConfigMap/conf")
+			last := map[string]string{}
+			for _, round := range []string{"two", "three"} {
+				b.secret("app", round)
+				b.configMap("conf", round)
+				b.eventually(func() error {
+					now := b.variables(kind, "web")
+					for _, v := range []string{variable, "STAKATER_CONF_CONFIGMAP"} {
+						if now[v] == "" || now[v] == last[v] {
+							return fmt.Errorf("%s is %q", v, now[v])
+						}
+					}
+					last = now
+					return nil
+				})
+			}
+			if len(last) != 2 {
+				t.Errorf("the container has %v", last)
+			}
+			image, _, _ := unstructured.NestedSlice(b.get(kind, "web").Object, "spec", "template", "spec", "containers")
+			if got := image[0].(map[string]any)["image"]; got != "x" {
+				t.Errorf("the image became %v", got)
+			}
+			b.event("web", "Reloaded", "Secret app")
+		})
+	}
+}
+
+func TestArgoRolloutRestartsItsPodsIfAsked(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.secret("app", "one")
+	b.apply(workload("Rollout", "web", auto+`, reloader.stakater.com/rollout-strategy: restart`, "Secret/app"))
+	b.operate(nil)
+	b.recorded("Rollout", "web", "Secret/app")
+	b.secret("app", "two")
+	b.eventually(func() error {
+		at, _, err := unstructured.NestedString(b.get("Rollout", "web").Object, "spec", "restartAt")
+		if err != nil {
+			return err
+		}
+		_, err = time.Parse(time.RFC3339, at)
+		return err
+	})
+	if got := b.variables("Rollout", "web"); len(got) != 0 {
+		t.Errorf("the template changed too: %v", got)
+	}
+}
+
+func TestCronJobRunsOnce(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.secret("app", "one")
+	b.apply(workload("CronJob", "nightly", auto, "Secret/app"))
+	b.operate(nil)
+	b.recorded("CronJob", "nightly", "Secret/app")
+	generation := b.get("CronJob", "nightly").GetGeneration()
+	jobs := func() []batchv1.Job {
+		list := &batchv1.JobList{}
+		b.must(b.List(t.Context(), list, client.InNamespace(b.ns)))
+		return list.Items
+	}
+	b.secret("app", "two")
+	b.eventually(func() error {
+		if n := len(jobs()); n != 1 {
+			return fmt.Errorf("%d Jobs", n)
+		}
+		return nil
+	})
+	b.event("nightly", "Reloaded", "Secret app")
+	b.settled()
+	got := jobs()
+	if len(got) != 1 || b.get("CronJob", "nightly").GetGeneration() != generation {
+		t.Fatalf("%d Jobs; the CronJob's generation was %d and is %d", len(got), generation, b.get("CronJob", "nightly").GetGeneration())
+	}
+	job := got[0]
+	owner := job.OwnerReferences
+	if len(owner) != 1 || owner[0].Kind != "CronJob" || owner[0].Name != "nightly" || job.Annotations["cronjob.kubernetes.io/instantiate"] != "manual" {
+		t.Errorf("the Job is of %v with %v", owner, job.Annotations)
+	}
+	if env := job.Spec.Template.Spec.Containers[0].Env; len(env) != 1 || env[0].Name != variable || env[0].Value == "" {
+		t.Errorf("its container has %v", env)
+	}
+}
+
+func TestDopplersAnnotation(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	long := "a-secret-with-a-name-that-is-much-longer-than-an-annotation-has-room"
+	b.secret("app", "one")
+	b.secret(long, "one")
+	b.apply(workload("Deployment", "web", `secrets.doppler.com/reload: "true"`, "Secret/app", "Secret/"+long, "ConfigMap/conf"))
+	b.operate(nil)
+	b.recorded("Deployment", "web", "Secret/app", "Secret/"+long)
+	b.secret("app", "two")
+	b.secret(long, "two")
+	b.eventually(func() error {
+		d := b.deployment("web")
+		marks := 0
+		for k, v := range d.Spec.Template.Annotations {
+			if strings.HasPrefix(k, "secrets.doppler.com/secretsupdate.") && v != "" && d.Annotations[k] == v {
+				marks++
+			}
+		}
+		if marks != 2 {
+			return fmt.Errorf("marked %d: %v, %v", marks, d.Annotations, d.Spec.Template.Annotations)
+		}
+		return nil
+	})
+	if len(b.deployment("web").Spec.Template.Spec.Containers[0].Env) != 0 {
+		t.Error("it was marked as Reloader does")
+	}
+}
+
+func TestAnnotationStrategy(t *testing.T) {
+	t.Parallel()
+	b := served(t, auto)
+	b.operate(func(s *setup) {
+		s.Languages = []dialect.Workloads{reloader.New(reloader.Options{Strategy: reloader.Annotations})}
+	})
+	b.recorded("Deployment", "web", "Secret/app")
+	b.secret("app", "two")
+	var text string
+	b.eventually(func() error {
+		if text = b.deployment("web").Spec.Template.Annotations["reloader.stakater.com/last-reloaded-from"]; text == "" {
+			return fmt.Errorf("no annotation")
+		}
+		return nil
+	})
+	var got struct {
+		Type, Name, Namespace, Hash string
+		ContainerRefs               []string
+		ObservedAt                  int64
+	}
+	b.must(json.Unmarshal([]byte(text), &got))
+	if got.Type != "SECRET" || got.Name != "app" || got.Namespace != b.ns || len(got.Hash) != 22 || got.ObservedAt == 0 ||
+		len(got.ContainerRefs) != 1 || got.ContainerRefs[0] != "main" {
+		t.Errorf("it says %s", text)
+	}
+	b.sets("web", 2)
+}
+
+func TestAutoAllRestartsWhoSaysNothing(t *testing.T) {
+	t.Parallel()
+	b := served(t, "")
+	b.operate(func(s *setup) {
+		s.Languages = []dialect.Workloads{reloader.New(reloader.Options{AutoAll: true})}
+	})
+	b.recorded("Deployment", "web", "Secret/app")
+	b.secret("app", "two")
+	b.marked("web", variable, "")
+}
