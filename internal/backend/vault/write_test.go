@@ -8,7 +8,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -109,10 +108,13 @@ func rivalry(t *testing.T, e kvEngine) *httptest.Server {
 		t.Fatal(err)
 	}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
-	var once sync.Once
+	var came atomic.Bool
+	theirs := map[string]any{"data": map[string]any{"by": "rival"}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/data/db") && r.Method == http.MethodPost {
-			once.Do(func() { e.put(t, "db", backendtest.Item{Fields: map[string]string{"by": "rival"}}) })
+		if strings.HasSuffix(r.URL.Path, "/data/db") && r.Method == http.MethodPost && !came.Swap(true) {
+			if _, err := e.Admin.Logical().WriteWithContext(r.Context(), e.path("data", "db"), theirs); err != nil {
+				t.Error(err)
+			}
 		}
 		proxy.ServeHTTP(w, r)
 	}))

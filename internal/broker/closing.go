@@ -1,0 +1,118 @@
+package broker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+)
+
+// Forget closes the store's sessions, so that the next call logs in with the
+// credentials as they are then; with a namespace, only those for its readers.
+// It returns at once.
+func (b *Broker) Forget(ctx context.Context, store delivery.StoreRef, namespace string) {
+	b.closeIf(ctx, func(id identity, _ *session) bool {
+		return id.store == store && (namespace == "" || id.namespace == namespace)
+	})
+}
+
+// Start tidies until ctx ends, then closes every session.
+func (b *Broker) Start(ctx context.Context) error {
+	tick := time.NewTicker(b.limits.Keep / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			b.tidy(ctx)
+		case <-ctx.Done():
+			b.closeAll(context.WithoutCancel(ctx))
+			return nil
+		}
+	}
+}
+
+// readerIdle is how long a session with a reader's own credentials, or of a
+// store that objects describe inline, is kept unused. There may be as many as
+// namespaces or objects; a store's own session stays, and so does one that
+// leases hang on.
+const readerIdle = 15 * time.Minute
+
+func (b *Broker) tidy(ctx context.Context) {
+	b.mu.Lock()
+	for _, s := range b.sessions {
+		s.flights.tidy()
+	}
+	b.mu.Unlock()
+	limit := b.now().Add(-readerIdle)
+	b.closeIf(ctx, func(id identity, s *session) bool {
+		lends := s.leases.live(b.now())
+		return (id.namespace != "" || s.inline) && s.used.Before(limit) && !lends
+	})
+}
+
+// closeAll gives every session back, for at most five seconds: tokens that
+// are not revoked end with their lease.
+func (b *Broker) closeAll(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	b.mu.Lock()
+	all := b.sessions
+	b.sessions = map[identity]*session{}
+	b.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, s := range all {
+		wg.Go(func() { s.close(ctx) })
+	}
+	wg.Wait()
+}
+
+// Drop forgets a store that is gone, its metrics too.
+func (b *Broker) Drop(ctx context.Context, store delivery.StoreRef) {
+	b.Forget(ctx, store, "")
+	b.metrics.forget(store)
+}
+
+// ForgetReader closes the sessions that took their credentials from a
+// namespace which is gone, or were described there: another of that name is
+// another tenant's.
+func (b *Broker) ForgetReader(ctx context.Context, namespace string) {
+	b.closeIf(ctx, func(id identity, s *session) bool {
+		return id.namespace == namespace || s.inline && id.store.Namespace == namespace
+	})
+}
+
+// closeIf closes the sessions that match. It returns at once.
+func (b *Broker) closeIf(ctx context.Context, match func(identity, *session) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, s := range b.sessions {
+		if match(id, s) {
+			b.end(ctx, id, s)
+		}
+	}
+}
+
+// end forgets a session and closes it. It returns at once. b.mu is held.
+func (b *Broker) end(ctx context.Context, id identity, s *session) {
+	delete(b.sessions, id)
+	go func() {
+		s.close(context.WithoutCancel(ctx))
+		if s.inline {
+			b.forgetInline(id.store)
+		}
+	}()
+}
+
+// forgetInline drops the series of a store that no object is watched for: its
+// name is a digest of its configuration, and every change makes another.
+func (b *Broker) forgetInline(store delivery.StoreRef) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id := range b.sessions {
+		if id.store == store {
+			return // in use again
+		}
+	}
+	b.metrics.forget(store)
+}
