@@ -39,9 +39,13 @@ func abandon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	clouds, err := testkit.StartClouds(ctx, testkit.CloudsOptions{})
+	if err != nil {
+		return err
+	}
 	pids := plane.PIDs()
 	err = json.NewEncoder(os.Stdout).Encode(abandoned{
-		PIDs: []int{pids.Etcd, pids.APIServer, pids.ControllerManager, vault.PID()},
+		PIDs: []int{pids.Etcd, pids.APIServer, pids.ControllerManager, vault.PID(), clouds.PID()},
 		Dir:  filepath.Dir(plane.Kubeconfig()),
 	})
 	if err != nil {

@@ -51,8 +51,9 @@ func main() {
 	flag.StringVar(&o.plan, "doppler-plan", "", "rate limits of Doppler's `plan`: developer, team or enterprise; without one the limits are out of reach")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	if err := run(ctx, o); err != nil {
+	err := run(ctx, o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "clouds:", err)
 		os.Exit(1)
 	}
@@ -70,14 +71,14 @@ func run(ctx context.Context, o options) error {
 	cloud := doppler.New(limits)
 	served := make(chan error, 3)
 	var said ready
-	if said.Admin, err = serve(served, o.admin, cloud.Admin(), "", ""); err != nil {
+	if said.Admin, err = serve(ctx, served, o.admin, cloud.Admin(), "", ""); err != nil {
 		return err
 	}
-	if said.Doppler, err = serve(served, o.doppler, cloud, "", ""); err != nil {
+	if said.Doppler, err = serve(ctx, served, o.doppler, cloud, "", ""); err != nil {
 		return err
 	}
 	if o.cert != "" {
-		if said.DopplerTLS, err = serve(served, o.dopplerTLS, cloud, o.cert, o.key); err != nil {
+		if said.DopplerTLS, err = serve(ctx, served, o.dopplerTLS, cloud, o.cert, o.key); err != nil {
 			return err
 		}
 	}
@@ -94,8 +95,9 @@ func run(ctx context.Context, o options) error {
 
 // serve listens at addr, answers in the background until the process ends,
 // and returns the base URL.
-func serve(served chan<- error, addr string, handler http.Handler, cert, key string) (string, error) {
-	listener, err := net.Listen("tcp", addr)
+func serve(ctx context.Context, served chan<- error, addr string, handler http.Handler, cert, key string) (string, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return "", err
 	}

@@ -3,12 +3,9 @@ package doppler
 import (
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"math/big"
 	"strings"
@@ -90,55 +87,6 @@ func signedBy(key crypto.PublicKey, alg, signed string, signature []byte) bool {
 	default:
 		return false
 	}
-}
-
-// parsePEM reads public keys and certificates.
-func parsePEM(text string) ([]publicKey, error) {
-	var keys []publicKey
-	for rest := []byte(text); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		if key, err := x509.ParsePKIXPublicKey(block.Bytes); err == nil {
-			keys = append(keys, publicKey{key: key})
-		} else if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
-			keys = append(keys, publicKey{key: cert.PublicKey})
-		}
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("there is no public key in the PEM")
-	}
-	return keys, nil
-}
-
-// parseJWKS reads a JSON Web Key Set; keys of other kinds than RSA and EC are
-// left out.
-func parseJWKS(text []byte) ([]publicKey, error) {
-	var set struct {
-		Keys []struct{ Kty, Kid, Crv, N, E, X, Y string }
-	}
-	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, err
-	}
-	number := func(text string) *big.Int {
-		raw, _ := base64.RawURLEncoding.DecodeString(text) // a bad number verifies nothing
-		return new(big.Int).SetBytes(raw)
-	}
-	curves := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}
-	var keys []publicKey
-	for _, k := range set.Keys {
-		switch curve := curves[k.Crv]; {
-		case k.Kty == "RSA":
-			keys = append(keys, publicKey{k.Kid, &rsa.PublicKey{N: number(k.N), E: int(number(k.E).Int64())}})
-		case k.Kty == "EC" && curve != nil:
-			keys = append(keys, publicKey{k.Kid, &ecdsa.PublicKey{Curve: curve, X: number(k.X), Y: number(k.Y)}})
-		}
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("there is no RSA or EC key in the JWKS")
-	}
-	return keys, nil
 }
 
 // when is a claim that is a time.

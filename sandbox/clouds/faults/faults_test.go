@@ -33,7 +33,7 @@ func serve(t *testing.T, s *Set) string {
 }
 
 // get returns status, body and error.
-func get(t *testing.T, ctx context.Context, url string) (status int, body string, err error) {
+func get(ctx context.Context, t *testing.T, url string) (status int, body string, err error) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
@@ -70,12 +70,12 @@ func TestFaultsHitTheirScopeAsOftenAsTheySay(t *testing.T) {
 	}{
 		{"a/b", 503}, {"a/b", 500}, {"ab", 304}, {"a", 500}, {"a", 304}, {"a/b", 304}, {"zzz", 502}, {"zzz", 502},
 	} {
-		if status, _, err := get(t, ctx, url+c.path); status != c.status || err != nil {
+		if status, _, err := get(ctx, t, url+c.path); status != c.status || err != nil {
 			t.Errorf("%s: got %d, %v; want %d", c.path, status, err, c.status)
 		}
 	}
 	s.Remove("")
-	if status, _, _ := get(t, ctx, url+"zzz"); status != 304 {
+	if status, _, _ := get(ctx, t, url+"zzz"); status != 304 {
 		t.Errorf("removed: got %d", status)
 	}
 }
@@ -89,7 +89,7 @@ func TestRemoveEndsTheFaultsOfAScopeAlone(t *testing.T) {
 	}
 	s.Remove("a")
 	for path, want := range map[string]int{"a": 304, "a/b": 304, "ab": 200} {
-		if status, _, _ := get(t, ctx, url+path); status != want {
+		if status, _, _ := get(ctx, t, url+path); status != want {
 			t.Errorf("%s: got %d, want %d", path, status, want)
 		}
 	}
@@ -115,7 +115,7 @@ func TestEveryKindOfFault(t *testing.T) {
 	} {
 		c.fault.Times = 1
 		add(t, &s, c.fault)
-		if status, body, err := get(t, ctx, url); status != c.status || body != c.body || (err != nil) != c.fails {
+		if status, body, err := get(ctx, t, url); status != c.status || body != c.body || (err != nil) != c.fails {
 			t.Errorf("%+v: got %d %q %v", c.fault, status, body, err)
 		}
 	}
@@ -138,11 +138,11 @@ func TestSlowWaitsUntilTheClientGivesUp(t *testing.T) {
 	add(t, &s, Fault{Kind: Slow, DelayMS: int(time.Hour.Milliseconds()), Times: 1})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, _, err := get(t, ctx, url); err == nil {
+	if _, _, err := get(ctx, t, url); err == nil {
 		t.Error("it was answered")
 	}
 	add(t, &s, Fault{Kind: Slow, DelayMS: 1, Times: 1})
-	if status, _, err := get(t, t.Context(), url); status != 304 {
+	if status, _, err := get(t.Context(), t, url); status != 304 {
 		t.Errorf("got %d, %v", status, err)
 	}
 }
@@ -152,7 +152,7 @@ func TestForgetEmptiesAScope(t *testing.T) {
 	var s Set
 	url, ctx := serve(t, &s), t.Context()
 	for _, path := range []string{"a", "a/b", "ab"} {
-		_, _, _ = get(t, ctx, url+path)
+		_, _, _ = get(ctx, t, url+path)
 	}
 	if got := s.Requests("a"); len(got) != 2 {
 		t.Errorf("got %+v", got)

@@ -76,9 +76,14 @@ type recorder struct {
 	status int
 }
 
-func (a *recorder) Header() http.Header         { return a.header }
+// Header implements http.ResponseWriter.
+func (a *recorder) Header() http.Header { return a.header }
+
+// Write implements http.ResponseWriter.
 func (a *recorder) Write(p []byte) (int, error) { return a.body.Write(p) }
-func (a *recorder) WriteHeader(status int)      { a.status = status }
+
+// WriteHeader implements http.ResponseWriter.
+func (a *recorder) WriteHeader(status int) { a.status = status }
 
 // wait returns false if ctx ended first.
 func wait(ctx context.Context, d time.Duration) bool {
