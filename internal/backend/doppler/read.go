@@ -153,7 +153,7 @@ var missing = regexp.MustCompile(`(?i)^could not find requested (config|secret)\
 // readKind sorts a download without success. Only Doppler's own word that
 // the config or the secret does not exist says so.
 func (a answer) readKind() backend.Kind {
-	if a.status == http.StatusNotFound && a.dopplers && missing.MatchString(a.words) {
+	if a.status == http.StatusNotFound && missing.MatchString(a.words) {
 		return backend.NotFound
 	}
 	return a.kind()
