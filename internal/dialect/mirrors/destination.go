@@ -56,7 +56,7 @@ const (
 func (t *translation) namespaces() delivery.NamespaceRule {
 	const field = destinationField + ".namespaces"
 	to := &t.sm.Spec.Destination
-	var rule delivery.NamespaceRule
+	rule := delivery.NamespaceRule{Field: field}
 	if n := len(to.Namespaces); n > maxPatterns {
 		t.invalid(field, "%d patterns are more than %d; join some with |", n, maxPatterns)
 		return rule
