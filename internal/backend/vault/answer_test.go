@@ -9,6 +9,8 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/backend"
 	"github.com/tacit-secrets/tacit/internal/backend/wire"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
 // FuzzAnswer checks, whatever a server says with whatever status, that a
@@ -21,10 +23,15 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(503, `{"errors":["Vault is sealed"]}`)
 	f.Add(403, `{"errors":["permission denied\n\u0000 own-token"],"warnings":[]}`)
 	f.Add(404, `{"request_id":"x","warnings":["Invalid path for a versioned K/V secrets engine."]}`)
+	f.Add(200, `{"lease_id":"a/b","lease_duration":-9223372036854775808,"data":{}}`)
+	f.Add(400, `{"errors":["lease not found"]}`)
 	f.Add(200, `{"auth":{"client_token":"x","lease_duration":-1}}`)
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		a := newAnswer(call{does: "read"}, wire.Answer{Status: status, Body: []byte(body)}, time.Unix(0, 0), func() []string { return []string{"own-token"} })
-		for _, read := range []func() (backend.Document, error){a.version1, a.version2} {
+		for _, read := range []func() (backend.Document, error){a.version1, a.version2, func() (backend.Document, error) {
+			h, err := a.whole()
+			return backend.Document{Value: secret.New(h.data), Lease: h.lease}, err
+		}} {
 			doc, err := read()
 			if err == nil {
 				if !a.ok() || !strings.HasPrefix(strings.TrimSpace(string(doc.Value.Reveal())), "{") {
@@ -46,6 +53,11 @@ func FuzzAnswer(f *testing.F) {
 		}
 		if tok, err := tokenFromAuth(a, time.Unix(0, 0)); err == nil && (tok.value == "" || tok.ttl < 0 || tok.ttl > maxTTL) {
 			t.Errorf("%q gave %+v", body, tok)
+		}
+		lease, err := a.granted("a/b")
+		if want := (delivery.Lease{ID: "a/b", Duration: lease.Duration, Renewable: lease.Renewable}); err == nil &&
+			(!a.ok() || lease != want || lease.Duration <= 0 || lease.Duration > maxTTL) {
+			t.Errorf("%d %q renewed %+v", status, body, lease)
 		}
 	})
 }

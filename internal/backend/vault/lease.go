@@ -29,6 +29,11 @@ func (s *store) Renew(ctx context.Context, lease delivery.Lease) (delivery.Lease
 	if err != nil {
 		return delivery.Lease{}, err
 	}
+	return a.granted(lease.ID)
+}
+
+// granted reads the answer to a renewal.
+func (a answer) granted(id string) (delivery.Lease, error) {
 	switch {
 	case a.ended():
 		return delivery.Lease{}, a.notFound("it has ended")
@@ -42,14 +47,14 @@ func (s *store) Renew(ctx context.Context, lease delivery.Lease) (delivery.Lease
 		Duration  *int64 `json:"lease_duration"`
 		Renewable bool   `json:"renewable"`
 	}
-	if json.Unmarshal(a.body, &shape) != nil || shape.LeaseID != lease.ID || shape.Duration == nil {
+	if json.Unmarshal(a.body, &shape) != nil || shape.LeaseID != id || shape.Duration == nil {
 		return delivery.Lease{}, a.malformed("the answer is not about that lease")
 	}
 	if *shape.Duration <= 0 {
 		// Less than a second is left of the longest time.
 		return delivery.Lease{}, a.notFound("it is at its end")
 	}
-	return delivery.Lease{ID: lease.ID, Duration: seconds(*shape.Duration), Renewable: shape.Renewable}, nil
+	return delivery.Lease{ID: id, Duration: seconds(*shape.Duration), Renewable: shape.Renewable}, nil
 }
 
 // Revoke implements backend.Leaser. Vault takes the order and tries until it
