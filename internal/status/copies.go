@@ -34,27 +34,42 @@ type owned struct {
 	owner types.NamespacedName
 }
 
+// copies are the marked objects of each owner.
+type copies map[owned][]*metav1.ObjectMeta
+
 // copied is what there is of an object elsewhere: the annotations of its
 // copies, which tell when each was made, by namespace, and how many others
-// have asked to be filled from it.
+// were made by hand and ask to be filled from it.
 type copied struct {
 	in        map[string]map[string]string
 	followers int
 }
 
-type copies map[owned]*copied
-
-func (c copies) of(at owned) *copied {
-	if c[at] == nil {
-		c[at] = &copied{in: map[string]map[string]string{}}
+func tally(there []*metav1.ObjectMeta, dest *delivery.Destination) copied {
+	c := copied{in: map[string]map[string]string{}}
+	for _, o := range there {
+		switch {
+		case follows(&dest.Marks, o.Annotations):
+			c.followers++
+		case o.Name == dest.Name:
+			c.in[o.Namespace] = o.Annotations
+		}
 	}
-	return c[at]
+	return c
 }
 
-// follower is implemented by the languages in which objects ask to be filled
-// from another.
-type follower interface {
-	Follows(meta *metav1.ObjectMeta) (owner types.NamespacedName, ok bool)
+// follows reports that the object does not carry what a copy has and a
+// follower has not.
+func follows(m *delivery.Marks, annotations map[string]string) bool {
+	if len(m.Follow) == 0 {
+		return false
+	}
+	for k, v := range m.Annotations {
+		if f, ok := m.Follow[k]; ok && f != v && annotations[k] == v {
+			return false
+		}
+	}
+	return true
 }
 
 // places counts the copies of everything that spreads, and adds the rows of
@@ -145,17 +160,14 @@ func (r *gathering) markers(kind string) []*language {
 	return all
 }
 
-// mark notes whose copy the object is, and whom it follows.
+// mark notes whose copy the object is.
 func (r *gathering) mark(markers []*language, kind string, o *metav1.PartialObjectMetadata) {
 	for _, lang := range markers {
 		if owner, ok := lang.Deliveries.(dialect.Marked).OwnerOf(&o.ObjectMeta); ok {
-			r.copies.of(owned{lang, kind, owner}).in[o.Namespace] = o.Annotations
-			continue
-		}
-		if f, ok := lang.Deliveries.(follower); ok {
-			if owner, ok := f.Follows(&o.ObjectMeta); ok {
-				r.copies.of(owned{lang, kind, owner}).followers++
-			}
+			at := owned{lang, kind, owner}
+			r.copies[at] = append(r.copies[at], &metav1.ObjectMeta{
+				Namespace: o.Namespace, Name: o.Name, Annotations: o.Annotations,
+			})
 		}
 	}
 }
@@ -211,8 +223,9 @@ func (r *gathering) count(s *spreading, namespaces []spread.Namespace) {
 	if len(row.To) == 0 {
 		return
 	}
-	there := r.copies.of(owned{s.lang, kindOf(&s.plan), key(s.plan.Object)})
-	there.show(&row.To[0])
+	there := tally(r.copies[owned{s.lang, kindOf(&s.plan), key(s.plan.Object)}], dest)
+	n := len(there.in)
+	row.To[0].Copies, row.To[0].Followers = &n, there.followers
 	if namespaces == nil {
 		return
 	}
@@ -243,11 +256,6 @@ func (r *gathering) count(s *spreading, namespaces []spread.Namespace) {
 
 func (r *gathering) wants(s *delivery.Spread, ns spread.Namespace) bool {
 	return r.matcher.Admits(s.Into, ns) && (s.Within == nil || r.matcher.Admits(s.Within, ns))
-}
-
-func (c *copied) show(p *Place) {
-	n := len(c.in)
-	p.Copies, p.Followers = &n, c.followers
 }
 
 // judge tells by the copies whether an object without a status is well.
