@@ -14,23 +14,22 @@ import (
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
-	toolscache "k8s.io/client-go/tools/cache"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/tacit-secrets/tacit/internal/controller/objects"
 	"github.com/tacit-secrets/tacit/internal/controller/rollouts"
-	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/dialect/dopplerreload"
 	"github.com/tacit-secrets/tacit/internal/dialect/reloader"
@@ -94,7 +93,7 @@ func (b *bed) operate(change func(*setup)) *running {
 		Controller:              config.Controller{SkipNameValidation: &skip},
 		GracefulShutdownTimeout: &patience,
 		Cache: cache.Options{
-			ByObject: rollouts.Caches(s.Languages), DefaultNamespaces: map[string]cache.Config{b.ns: {}},
+			DefaultTransform: rollouts.Transform(s.Languages, cache.TransformStripManagedFields()), DefaultNamespaces: map[string]cache.Config{b.ns: {}},
 			DefaultUnsafeDisableDeepCopy: &skip, ReaderFailOnMissingInformer: true,
 		},
 	})
@@ -106,11 +105,18 @@ func (b *bed) operate(change func(*setup)) *running {
 		Reader: mgr.GetAPIReader(), Writer: mgr.GetClient(), Key: s.key, Limit: s.limit, News: recorder, Warnings: recorder,
 		Metrics: rollout.NewMetrics(s.limit), Now: time.Now,
 	}
-	s.Runner, s.Core, s.Objects = runner, core, &objects{cache: mgr.GetCache(), by: map[delivery.ObjectRef]*metav1.PartialObjectMetadata{}}
+	s.Runner, s.Core = runner, core
+	meta, err := metadata.NewForConfigAndClient(s.config, mgr.GetHTTPClient())
+	b.must(err)
+	watch := func(kind string) *objects.Watch {
+		w := objects.New(objects.Options{Client: meta, Kind: kind, Namespaces: []string{b.ns}, Kept: []string{"reloader.stakater.com/"}})
+		b.must(mgr.Add(w))
+		return w
+	}
+	s.Secrets, s.ConfigMaps = watch("Secret"), watch("ConfigMap")
 	if s.Pause == 0 {
 		s.Pause = 50 * time.Millisecond
 	}
-	b.must(mgr.Add(s.Objects.(*objects)))
 	r, err := rollouts.Add(mgr, s.Options)
 	b.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -124,93 +130,6 @@ func (b *bed) operate(change func(*setup)) *running {
 	})
 	b.t.Cleanup(stop)
 	return &running{r, runner, stop}
-}
-
-// objects is the watch of Secrets and ConfigMaps for a test.
-type objects struct {
-	cache  cache.Cache
-	mu     sync.Mutex
-	by     map[delivery.ObjectRef]*metav1.PartialObjectMetadata
-	watch  []func(delivery.ObjectRef)
-	synced []toolscache.DoneChecker
-	once   sync.Once
-	err    error
-}
-
-func (o *objects) Start(context.Context) error { return nil }
-
-func (o *objects) begin(ctx context.Context) error {
-	for _, kind := range []string{"Secret", "ConfigMap"} {
-		obj := &metav1.PartialObjectMetadata{}
-		obj.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(kind))
-		informer, err := o.cache.GetInformer(ctx, obj)
-		if err != nil {
-			return err
-		}
-		changed := func(obj any, gone bool) {
-			if last, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
-				obj = last.Obj
-			}
-			m := obj.(*metav1.PartialObjectMetadata)
-			ref := delivery.ObjectRef{Kind: kind, Namespace: m.Namespace, Name: m.Name}
-			o.mu.Lock()
-			if o.by[ref] = m; gone {
-				delete(o.by, ref)
-			}
-			watch := o.watch
-			o.mu.Unlock()
-			for _, w := range watch {
-				w(ref)
-			}
-		}
-		registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-			AddFunc:    func(obj any) { changed(obj, false) },
-			UpdateFunc: func(_, obj any) { changed(obj, false) },
-			DeleteFunc: func(obj any) { changed(obj, true) },
-		})
-		if err != nil {
-			return err
-		}
-		o.synced = append(o.synced, registration.HasSyncedChecker())
-	}
-	return nil
-}
-
-func (o *objects) Watch(f func(delivery.ObjectRef)) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.watch = append(o.watch, f)
-}
-
-func (o *objects) Get(ref delivery.ObjectRef) *metav1.PartialObjectMetadata {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.by[ref]
-}
-
-func (o *objects) Each(kind, namespace string, f func(string)) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for ref := range o.by {
-		if ref.Kind == kind && ref.Namespace == namespace {
-			f(ref.Name)
-		}
-	}
-}
-
-func (o *objects) WaitForSync(ctx context.Context) error {
-	o.once.Do(func() { o.err = o.begin(ctx) })
-	if o.err != nil {
-		return o.err
-	}
-	for _, s := range o.synced {
-		select {
-		case <-s.Done():
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
 }
 
 func (b *bed) must(err error) {

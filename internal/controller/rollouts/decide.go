@@ -37,7 +37,10 @@ func (r *reconciler) decide(ctx context.Context, e *entry) (decision, error) {
 		}
 	}
 	var identity []string
-	for _, ref := range e.candidates(r.Objects, record) {
+	for _, ref := range e.candidates(r.objects, record) {
+		if r.objects[ref.Kind] == nil {
+			continue
+		}
 		old := record[rollout.Entry(ref)]
 		if !r.Runner.Known(old) {
 			old = "" // nothing, or by another key: as if never seen
@@ -72,7 +75,7 @@ func (r *reconciler) decide(ctx context.Context, e *entry) (decision, error) {
 // that nobody wishes for, nothing is read.
 func (r *reconciler) look(ctx context.Context, e *entry, ref delivery.ObjectRef, old string) (content, []*wish, error) {
 	gone := content{gone: true}
-	meta := r.Objects.Get(ref)
+	meta := r.objects.get(ref)
 	if meta == nil {
 		wishes := e.wishing(ref, nil, true)
 		if old != "" || len(wishes) == 0 {

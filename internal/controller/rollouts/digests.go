@@ -21,7 +21,7 @@ import (
 type digests struct {
 	core    corev1client.CoreV1Interface
 	runner  *rollout.Runner
-	objects Objects
+	objects watches
 	flights singleflight.Group
 
 	mu sync.Mutex
@@ -35,14 +35,14 @@ type content struct {
 	annotations     map[string]string
 }
 
-func newDigests(core corev1client.CoreV1Interface, runner *rollout.Runner, objects Objects) *digests {
+func newDigests(core corev1client.CoreV1Interface, runner *rollout.Runner, objects watches) *digests {
 	return &digests{core: core, runner: runner, objects: objects, by: map[delivery.ObjectRef]content{}}
 }
 
 // of returns the object at the version that the watch knows, or a newer one.
 func (d *digests) of(ctx context.Context, ref delivery.ObjectRef) (content, error) {
 	known := ""
-	if meta := d.objects.Get(ref); meta != nil {
+	if meta := d.objects.get(ref); meta != nil {
 		known = meta.ResourceVersion
 	}
 	d.mu.Lock()

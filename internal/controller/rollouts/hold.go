@@ -12,6 +12,8 @@ import (
 type hold struct {
 	key    string        // of the annotation
 	period time.Duration // 0: changes do not pause
+	// taken: somebody else has paused the Deployment, and lets it go on.
+	taken bool
 	// on: the Deployment is paused that way until then.
 	on    bool
 	until time.Time
@@ -28,6 +30,7 @@ func (e *entry) hold() hold {
 			continue
 		}
 		h.key, h.period, h.on = plan.HeldAt, plan.Hold, held(e.workload, plan)
+		h.taken = e.paused && !h.on
 		// A time that cannot be read is long past.
 		if since, err := time.Parse(time.RFC3339, e.Annotations[h.key]); err == nil && h.period > 0 {
 			h.until = since.Add(h.period)
@@ -46,7 +49,7 @@ func (h *hold) apply(act *rollout.Act, now time.Time) time.Time {
 		return h.until
 	case h.on:
 		act.Pause, act.Annotations = &no, map[string]*string{h.key: nil}
-	case act.Marks != nil && h.period > 0:
+	case act.Marks != nil && h.period > 0 && !h.taken:
 		at := now.UTC().Format(time.RFC3339)
 		act.Pause, act.Annotations = &yes, map[string]*string{h.key: &at}
 		return now.Add(h.period)

@@ -80,18 +80,18 @@ func fitsAny(patterns []*regexp.Regexp, name string) bool {
 
 // candidates lists every object that may restart the workload: those of refs,
 // those that patterns fit, and those of its record, which may be gone.
-func (e *entry) candidates(objects Objects, record rollout.Record) []delivery.ObjectRef {
+func (e *entry) candidates(objects watches, record rollout.Record) []delivery.ObjectRef {
 	out := e.refs()
 	e.rules(func(_ *wish, rule *delivery.ReloadRule, patterns []*regexp.Regexp) {
 		if rule.Never || len(patterns) == 0 {
 			return
 		}
 		for _, kind := range kinds(rule) {
-			objects.Each(kind, e.Namespace, func(name string) {
+			for _, name := range objects.in(kind, e.Namespace) {
 				if fitsAny(patterns, name) {
 					out = append(out, delivery.ObjectRef{Kind: kind, Namespace: e.Namespace, Name: name})
 				}
-			})
+			}
 		}
 	})
 	for name := range record {

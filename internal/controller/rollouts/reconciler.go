@@ -19,6 +19,7 @@ import (
 // reconciler looks at one workload at a time.
 type reconciler struct {
 	Options
+	objects  watches
 	store    *store
 	trim     trimmer
 	wakes    *wakes

@@ -8,12 +8,12 @@
 package rollouts
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -22,25 +22,44 @@ import (
 	"github.com/tacit-secrets/tacit/internal/engine/rollout"
 )
 
-// Objects is the watch of Secrets and ConfigMaps as metadata: names, versions,
-// and the annotations that the languages look at.
+// Objects is the watch of Secrets, or that of ConfigMaps, as metadata: names,
+// versions, and the annotations that the languages look at.
 type Objects interface {
-	// Watch calls changed for every change from now on: with another version,
-	// or gone.
-	Watch(changed func(delivery.ObjectRef))
+	// OnChange calls changed for every change from now on, with the object as
+	// it is or was last.
+	OnChange(changed func(client.Object))
 	// Get returns what is known of an object, nil if it is not there.
-	Get(ref delivery.ObjectRef) *metav1.PartialObjectMetadata
-	// Each calls f with the name of every object of the kind in the namespace.
-	Each(kind, namespace string, f func(name string))
-	// WaitForSync returns when all that there is has been seen.
-	WaitForSync(ctx context.Context) error
+	Get(namespace, name string) *metav1.PartialObjectMetadata
+	// In lists the names of the objects of a namespace.
+	In(namespace string) []string
+	// Synced is closed once all that there is has been seen.
+	Synced() <-chan struct{}
+}
+
+// watches are those of both kinds. One that is missing knows of nothing.
+type watches map[string]Objects
+
+func (w watches) get(ref delivery.ObjectRef) *metav1.PartialObjectMetadata {
+	if o := w[ref.Kind]; o != nil {
+		return o.Get(ref.Namespace, ref.Name)
+	}
+	return nil
+}
+
+func (w watches) in(kind, namespace string) []string {
+	if o := w[kind]; o != nil {
+		return o.In(namespace)
+	}
+	return nil
 }
 
 // Options of the rollouts. All without a default are required.
 type Options struct {
 	Languages []dialect.Workloads
 	Runner    *rollout.Runner
-	Objects   Objects
+	// Secrets and ConfigMaps are watched. Without the latter, their changes
+	// restart nobody.
+	Secrets, ConfigMaps Objects
 	// Core reads the data of Secrets and ConfigMaps.
 	Core corev1client.CoreV1Interface
 	// Window is how long a change waits for others to join its rollout, since
@@ -88,14 +107,18 @@ func (r *Rollouts) Reloadable(language string, ref delivery.ObjectRef) int {
 }
 
 // Add gives the manager what restarts workloads. The manager's cache must keep
-// them as Caches says.
+// them as Transform does.
 func Add(mgr manager.Manager, o Options) (*Rollouts, error) {
 	o = o.withDefaults()
 	trim := newTrimmer(o.Languages)
 	s := newStore(o.Languages)
+	objects := watches{"Secret": o.Secrets}
+	if o.ConfigMaps != nil {
+		objects["ConfigMap"] = o.ConfigMaps
+	}
 	r := &reconciler{
-		Options: o, store: s, trim: trim, wakes: newWakes(o.Window, o.MaxWindow),
-		digests: newDigests(o.Core, o.Runner, o.Objects), memories: newMemories(),
+		Options: o, store: s, trim: trim, wakes: newWakes(o.Window, o.MaxWindow), objects: objects,
+		digests: newDigests(o.Core, o.Runner, objects), memories: newMemories(),
 	}
 	options := controller.TypedOptions[delivery.Workload]{Reconciler: r, MaxConcurrentReconciles: o.Workers, Logger: mgr.GetLogger()}
 	options.DefaultFromConfig(mgr.GetControllerOptions())
@@ -103,8 +126,10 @@ func Add(mgr manager.Manager, o Options) (*Rollouts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up rollouts: %w", err)
 	}
-	if err := c.Watch(&objectSource{reconciler: r}); err != nil {
-		return nil, fmt.Errorf("watch what workloads use: %w", err)
+	for kind, objects := range objects {
+		if err := c.Watch(&objectSource{reconciler: r, kind: kind, objects: objects}); err != nil {
+			return nil, fmt.Errorf("watch %ss: %w", kind, err)
+		}
 	}
 	later := &later{mgr: mgr, controller: c, pause: o.Pause}
 	for _, gvk := range rollout.Kinds() {

@@ -9,6 +9,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -81,13 +82,18 @@ func (s *workloadSource) WaitForSync(ctx context.Context) error {
 	}
 }
 
-// objectSource feeds the queue from the watch of Secrets and ConfigMaps.
-type objectSource struct{ *reconciler }
+// objectSource feeds the queue from the watch of Secrets or ConfigMaps.
+type objectSource struct {
+	*reconciler
+	kind    string
+	objects Objects
+}
 
 // Start implements source.Source.
 func (s *objectSource) Start(_ context.Context, q queue) error {
-	s.Objects.Watch(func(ref delivery.ObjectRef) {
+	s.objects.OnChange(func(obj client.Object) {
 		now := s.Runner.Now()
+		ref := delivery.ObjectRef{Kind: s.kind, Namespace: obj.GetNamespace(), Name: obj.GetName()}
 		for _, e := range s.store.interested(ref) {
 			w := e.id()
 			add(q, w, s.wakes.note(w, now), &byChange)
@@ -97,7 +103,14 @@ func (s *objectSource) Start(_ context.Context, q queue) error {
 }
 
 // WaitForSync implements source.SyncingSource.
-func (s *objectSource) WaitForSync(ctx context.Context) error { return s.Objects.WaitForSync(ctx) }
+func (s *objectSource) WaitForSync(ctx context.Context) error {
+	select {
+	case <-s.objects.Synced():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // later watches kinds that the API server may not serve, once it does.
 type later struct {

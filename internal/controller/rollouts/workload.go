@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	toolscache "k8s.io/client-go/tools/cache"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
@@ -99,15 +98,18 @@ func newTrimmer(languages []dialect.Workloads) trimmer {
 	return t
 }
 
-// Caches returns how the manager's cache must keep workloads: as little of
-// each as the languages need. Nobody else can read them from there.
-func Caches(languages []dialect.Workloads) map[client.Object]cache.ByObject {
-	out := map[client.Object]cache.ByObject{}
+// Transform returns what keeps workloads in the manager's cache: as little of
+// each as the languages need, so that nobody else can read them from there.
+// Other objects go to otherwise. (A transform by kind would need every kind to
+// be served at the start.)
+func Transform(languages []dialect.Workloads, otherwise toolscache.TransformFunc) toolscache.TransformFunc {
 	t := newTrimmer(languages)
-	for _, gvk := range rollout.Kinds() {
-		out[empty(gvk.Kind)] = cache.ByObject{Transform: t.transform}
+	return func(obj any) (any, error) {
+		if w := t.trim(obj); w != nil {
+			return w, nil
+		}
+		return otherwise(obj)
 	}
-	return out
 }
 
 // empty returns an empty object of the kind, as it is watched.
@@ -128,16 +130,6 @@ func empty(kind string) client.Object {
 	return u
 }
 
-// transform is trim as the cache calls it.
-func (t trimmer) transform(obj any) (any, error) {
-	if w := t.trim(obj); w != nil {
-		return w, nil
-	}
-	return obj, nil
-}
-
-var _ toolscache.TransformFunc = trimmer{}.transform
-
 // trim returns what is kept of an object, nil if it is no workload.
 func (t trimmer) trim(obj any) *workload {
 	switch o := obj.(type) {
@@ -154,7 +146,9 @@ func (t trimmer) trim(obj any) *workload {
 	case *batchv1.CronJob:
 		return t.keep("CronJob", &o.ObjectMeta, &o.Spec.JobTemplate.Spec.Template)
 	case *unstructured.Unstructured:
-		return t.keepRollout(o)
+		if gvk, _ := rollout.KindOf("Rollout"); o.GroupVersionKind() == gvk {
+			return t.keepRollout(o)
+		}
 	}
 	return nil
 }
