@@ -12,20 +12,24 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/tacit-secrets/tacit/internal/controller"
+	"github.com/tacit-secrets/tacit/internal/controller/rollouts"
 )
 
 // cacheOptions keep in memory only what the controllers look at. Objects are
 // handed out without a copy: whoever changes one copies it first.
-func cacheOptions(namespaces []string) cache.Options {
+func cacheOptions(opts Options) cache.Options {
 	shareObjects := true
 	o := cache.Options{
 		DefaultTransform:             cache.TransformStripManagedFields(),
 		DefaultUnsafeDisableDeepCopy: &shareObjects,
 		ReaderFailOnMissingInformer:  true,
 	}
-	if len(namespaces) > 0 {
+	if !opts.Rollouts.Off {
+		o.DefaultTransform = rollouts.Transform(Workloads(opts.Languages), o.DefaultTransform)
+	}
+	if len(opts.Namespaces) > 0 {
 		o.DefaultNamespaces = map[string]cache.Config{}
-		for _, ns := range namespaces {
+		for _, ns := range opts.Namespaces {
 			o.DefaultNamespaces[ns] = cache.Config{}
 		}
 	}

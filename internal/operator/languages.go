@@ -1,103 +1,139 @@
 package operator
 
 import (
-	"context"
-	"time"
+	"fmt"
+	"slices"
+	"strings"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	dopplerv1 "github.com/tacit-secrets/tacit/api/doppler/v1alpha1"
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
+	mirrorsv1 "github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
+	vssv1 "github.com/tacit-secrets/tacit/api/vaultsyncstatus/v1"
 	"github.com/tacit-secrets/tacit/internal/backend"
+	"github.com/tacit-secrets/tacit/internal/backend/doppler"
 	"github.com/tacit-secrets/tacit/internal/backend/fake"
 	"github.com/tacit-secrets/tacit/internal/backend/kubernetes"
 	"github.com/tacit-secrets/tacit/internal/backend/vault"
 	"github.com/tacit-secrets/tacit/internal/controller"
+	"github.com/tacit-secrets/tacit/internal/controller/objects"
 	"github.com/tacit-secrets/tacit/internal/dialect"
+	dopplersecrets "github.com/tacit-secrets/tacit/internal/dialect/doppler"
+	"github.com/tacit-secrets/tacit/internal/dialect/dopplerreload"
 	"github.com/tacit-secrets/tacit/internal/dialect/externalsecrets"
+	"github.com/tacit-secrets/tacit/internal/dialect/kubed"
+	"github.com/tacit-secrets/tacit/internal/dialect/mirrors"
+	"github.com/tacit-secrets/tacit/internal/dialect/reflector"
+	"github.com/tacit-secrets/tacit/internal/dialect/reloader"
+	"github.com/tacit-secrets/tacit/internal/dialect/vaultsyncstatus"
 )
 
-// languages lists every manifest language.
-func languages() []controller.Language {
-	return []controller.Language{
+// LanguageOptions are what the operator's configuration says about languages.
+// The zero value serves all, as carefully as can be.
+type LanguageOptions struct {
+	// Without names languages that are not served.
+	Without []string
+	// MirrorCredentials are namespaces whose Secrets every SecretMirror may
+	// log in with.
+	MirrorCredentials []string
+	// DopplerHosts are those that DopplerSecrets and stores may name; empty is
+	// Doppler's own.
+	DopplerHosts []string
+	// DopplerNamespaces are the operator's own for DopplerSecrets: from there
+	// they reach every namespace. Empty is the original's.
+	DopplerNamespaces []string
+	// KubedEverywhere lets kubed's annotation copy to all namespaces.
+	KubedEverywhere bool
+	// KubedCluster is this cluster's name for copies in other clusters.
+	KubedCluster string
+	// Reloader are the original's settings.
+	Reloader reloader.Options
+	// VaultSyncStatus has the Vault that its objects look at.
+	VaultSyncStatus vaultsyncstatus.Options
+}
+
+// Languages lists every manifest language that the options leave on.
+func Languages(o LanguageOptions) []controller.Language {
+	all := []controller.Language{
 		{
-			Name:       "external-secrets.io/v1",
+			Name:       "external-secrets",
 			Stores:     []dialect.Stores{externalsecrets.SecretStores(), externalsecrets.ClusterSecretStores()},
 			Deliveries: []dialect.Deliveries{externalsecrets.ExternalSecrets(externalsecrets.Options{})},
 		},
+		{
+			Name:       "mirrors",
+			Deliveries: []dialect.Deliveries{mirrors.SecretMirrors(mirrors.Options{CredentialNamespaces: o.MirrorCredentials})},
+		},
+		{
+			Name:       "doppler",
+			Deliveries: []dialect.Deliveries{dopplersecrets.DopplerSecrets(dopplersecrets.Options{HomeNamespaces: o.DopplerNamespaces})},
+		},
+		{
+			Name:       "vaultsyncstatus",
+			Deliveries: []dialect.Deliveries{vaultsyncstatus.VaultSyncStatuses(o.VaultSyncStatus)},
+		},
+		{
+			Name:       "reflector",
+			Deliveries: []dialect.Deliveries{reflector.New(objects.Secret), reflector.New(objects.ConfigMap)},
+		},
+		{
+			Name:       "kubed",
+			Deliveries: []dialect.Deliveries{kubed.New(objects.Secret, o.kubed()), kubed.New(objects.ConfigMap, o.kubed())},
+		},
 	}
+	return slices.DeleteFunc(all, func(l controller.Language) bool { return slices.Contains(o.Without, l.Name) })
+}
+
+func (o LanguageOptions) kubed() kubed.Options {
+	return kubed.Options{AllNamespaces: o.KubedEverywhere, Cluster: o.KubedCluster}
+}
+
+// Workloads lists every language in which workloads ask to be restarted that
+// the options leave on. What a language of both kinds is called is one name.
+func Workloads(o LanguageOptions) []dialect.Workloads {
+	all := []dialect.Workloads{reloader.New(o.Reloader), dopplerreload.New()}
+	return slices.DeleteFunc(all, func(l dialect.Workloads) bool { return slices.Contains(o.Without, l.Name()) })
+}
+
+// check refuses names of languages that there are not.
+func (o LanguageOptions) check() error {
+	var known []string
+	for _, l := range Languages(LanguageOptions{}) {
+		known = append(known, l.Name)
+	}
+	for _, l := range Workloads(LanguageOptions{}) {
+		if !slices.Contains(known, l.Name()) {
+			known = append(known, l.Name())
+		}
+	}
+	for _, name := range o.Without {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("there is no language %q to do without; there are %s", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
 }
 
 // backends lists every kind of store.
-func backends(own *rest.Config) map[string]backend.Opener {
+func backends(own *rest.Config, o Options) map[string]backend.Opener {
 	return map[string]backend.Opener{
 		"vault":      vault.Open,
 		"kubernetes": kubernetes.NewOpener(own),
+		"doppler":    doppler.NewOpener(doppler.Options{Hosts: o.Languages.DopplerHosts}),
 		"fake":       fake.Open,
 	}
 }
 
 func newScheme() *runtime.Scheme {
 	s := runtime.NewScheme()
-	utilruntime.Must(clientgoscheme.AddToScheme(s))
-	utilruntime.Must(esv1.AddToScheme(s))
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, esv1.AddToScheme, mirrorsv1.AddToScheme, dopplerv1.AddToScheme, vssv1.AddToScheme,
+	} {
+		utilruntime.Must(add(s))
+	}
 	return s
-}
-
-// starter starts a language once the API server serves its kinds.
-type starter struct {
-	mgr    manager.Manager
-	shared *controller.Shared
-	lang   controller.Language
-	pause  time.Duration
-}
-
-// Start implements manager.Runnable.
-func (s *starter) Start(ctx context.Context) error {
-	log := s.mgr.GetLogger().WithValues("language", s.lang.Name)
-	for told := false; ; {
-		missing := s.missing()
-		if missing == "" {
-			log.Info("serving")
-			return controller.Add(ctx, s.mgr, s.shared, s.lang)
-		}
-		if !told {
-			log.Info("waiting for the CustomResourceDefinitions; `tacit crds` prints them", "missing", missing)
-			told = true
-		}
-		select {
-		case <-time.After(s.pause):
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// missing names a kind of the language that is not served, or why that
-// cannot be told; empty if all are.
-func (s *starter) missing() string {
-	var kinds []dialect.Kind
-	for _, st := range s.lang.Stores {
-		kinds = append(kinds, st.Kind())
-	}
-	for _, d := range s.lang.Deliveries {
-		kinds = append(kinds, d.Kind())
-	}
-	for _, k := range kinds {
-		if !k.Namespaced && !s.shared.ClusterScoped {
-			continue
-		}
-		_, err := s.mgr.GetRESTMapper().RESTMapping(k.GVK.GroupKind(), k.GVK.Version)
-		switch {
-		case meta.IsNoMatchError(err):
-			return k.GVK.Kind
-		case err != nil:
-			return k.GVK.Kind + " (the API server does not answer)"
-		}
-	}
-	return ""
 }

@@ -4,17 +4,15 @@ package operator
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -22,11 +20,6 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/tacit-secrets/tacit/internal/broker"
-	"github.com/tacit-secrets/tacit/internal/controller"
-	"github.com/tacit-secrets/tacit/internal/credentials"
-	"github.com/tacit-secrets/tacit/internal/engine"
-	"github.com/tacit-secrets/tacit/internal/engine/target"
-	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
 // Options configure an operator. Config and Log are required.
@@ -49,15 +42,37 @@ type Options struct {
 	// endpoint shows.
 	Registerer prometheus.Registerer
 	// Limits of each store session.
-	Limits broker.Limits
+	Limits    broker.Limits
+	Languages LanguageOptions
+	Rollouts  RolloutOptions
+	// HomeNamespace keeps the operator's own objects; empty is the pod's own,
+	// else the first of Namespaces, else "default".
+	HomeNamespace string
+	// ClustersKubeconfig is the path of a kubeconfig for copies to other
+	// clusters.
+	ClustersKubeconfig string
 	// Pause between looks for kinds that the API server does not serve yet;
 	// default 3s.
 	Pause time.Duration
 }
 
+// RolloutOptions say how workloads are restarted.
+type RolloutOptions struct {
+	// Off restarts nobody.
+	Off bool
+	// PerMinute and Burst limit how many are; 0 is the default, less is no
+	// limit.
+	PerMinute, Burst int
+	// OnCreate restarts for objects that appear, OnDelete for such as go.
+	OnCreate, OnDelete bool
+}
+
 // Run runs an operator until ctx ends.
 func Run(ctx context.Context, o Options) error {
 	o = o.withDefaults()
+	if err := o.Languages.check(); err != nil {
+		return err
+	}
 	o.Log = WithoutBodies(o.Log)
 	cfg := rest.CopyConfig(o.Config)
 	// The server's priority and fairness limits us, not a guess of ours.
@@ -69,11 +84,15 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
-	shared, err := assemble(ctx, mgr, cfg, o)
+	langs := Languages(o.Languages)
+	shared, err := assemble(ctx, mgr, cfg, o, langs)
 	if err != nil {
 		return err
 	}
-	for _, lang := range languages() {
+	if err := addRollouts(ctx, mgr, shared, o); err != nil {
+		return err
+	}
+	for _, lang := range langs {
 		if err := mgr.Add(&starter{mgr, shared, lang, o.Pause}); err != nil {
 			return fmt.Errorf("add the language %s: %w", lang.Name, err)
 		}
@@ -101,7 +120,7 @@ func managerOptions(o Options) manager.Options {
 	return manager.Options{
 		Scheme:                        newScheme(),
 		Logger:                        o.Log,
-		Cache:                         cacheOptions(o.Namespaces),
+		Cache:                         cacheOptions(o),
 		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddress},
 		HealthProbeBindAddress:        o.ProbeAddress,
 		LeaderElection:                o.LeaderElect,
@@ -128,52 +147,22 @@ func (o Options) withDefaults() Options {
 	if o.Pause <= 0 {
 		o.Pause = 3 * time.Second
 	}
+	if o.HomeNamespace == "" {
+		o.HomeNamespace = home(o.Namespaces)
+	}
 	return o
 }
 
-// assemble makes the parts that all controllers share.
-func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options) (*controller.Shared, error) {
-	proto := rest.CopyConfig(cfg)
-	proto.ContentType = "application/vnd.kubernetes.protobuf"
-	proto.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	core, err := corev1client.NewForConfigAndClient(proto, mgr.GetHTTPClient())
-	if err != nil {
-		return nil, fmt.Errorf("set up the client: %w", err)
+// podNamespace is where a pod reads its own namespace.
+const podNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// home is where the operator's own objects are kept.
+func home(namespaces []string) string {
+	if own, err := os.ReadFile(podNamespace); err == nil && len(own) > 0 {
+		return strings.TrimSpace(string(own))
 	}
-	events, err := newEvents(ctx, cfg, mgr.GetScheme())
-	if err != nil {
-		return nil, err
+	if len(namespaces) > 0 {
+		return namespaces[0]
 	}
-	var key secret.Key
-	if _, err := rand.Read(key[:]); err != nil {
-		return nil, fmt.Errorf("make a key: %w", err)
-	}
-	brokerMetrics, metrics := broker.NewMetrics(), controller.NewMetrics()
-	for _, c := range []prometheus.Collector{brokerMetrics, metrics} {
-		if err := o.Registerer.Register(c); err != nil {
-			return nil, fmt.Errorf("register metrics: %w", err)
-		}
-	}
-	b := broker.New(broker.Options{
-		Openers: backends(cfg), Credentials: credentials.Resolver{Core: core}.For,
-		Limits: o.Limits, Metrics: brokerMetrics,
-	})
-	if err := mgr.Add(b); err != nil {
-		return nil, fmt.Errorf("add the broker: %w", err)
-	}
-	meta, err := metadata.NewForConfigAndClient(cfg, mgr.GetHTTPClient())
-	if err != nil {
-		return nil, fmt.Errorf("set up the client for metadata: %w", err)
-	}
-	secrets := controller.NewSecrets(meta, o.Namespaces)
-	if err := mgr.Add(secrets); err != nil {
-		return nil, fmt.Errorf("add the watch of Secrets: %w", err)
-	}
-	shared := &controller.Shared{
-		Secrets: secrets, Cluster: mgr, Broker: b, Events: events, Metrics: metrics, Class: o.Class, Workers: o.Workers,
-		Recheck: 5 * time.Minute, ClusterScoped: len(o.Namespaces) == 0, Now: time.Now,
-		Engine: &engine.Engine{Core: core, Now: time.Now, Writer: &target.Writer{Core: core, Key: key}},
-	}
-	shared.Engine.Writer.Rival = shared.Rival
-	return shared, nil
+	return "default"
 }

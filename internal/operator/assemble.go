@@ -1,0 +1,103 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/tacit-secrets/tacit/internal/broker"
+	"github.com/tacit-secrets/tacit/internal/controller"
+	"github.com/tacit-secrets/tacit/internal/controller/objects"
+	"github.com/tacit-secrets/tacit/internal/credentials"
+	"github.com/tacit-secrets/tacit/internal/engine"
+	"github.com/tacit-secrets/tacit/internal/engine/spread"
+	"github.com/tacit-secrets/tacit/internal/engine/target"
+)
+
+// assemble makes the parts that all controllers share.
+func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options, langs []controller.Language) (*controller.Shared, error) {
+	core, err := newCore(cfg, mgr)
+	if err != nil {
+		return nil, err
+	}
+	events, err := newEvents(ctx, cfg, mgr.GetScheme())
+	if err != nil {
+		return nil, err
+	}
+	brokerMetrics, metrics := broker.NewMetrics(), controller.NewMetrics()
+	for _, c := range []prometheus.Collector{brokerMetrics, metrics} {
+		if err := o.Registerer.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	b := broker.New(broker.Options{
+		Openers: backends(cfg, o), Credentials: credentials.Resolver{Core: core}.For,
+		Limits: o.Limits, Metrics: brokerMetrics,
+	})
+	secrets, configMaps, err := watches(cfg, mgr, o, langs)
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range []manager.Runnable{b, secrets, configMaps} {
+		if err := mgr.Add(part); err != nil {
+			return nil, fmt.Errorf("add %T: %w", part, err)
+		}
+	}
+	clusters, err := loadClusters(o.ClustersKubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	shared := &controller.Shared{
+		Secrets: secrets, ConfigMaps: configMaps, Cluster: mgr, Broker: b, Events: events, Metrics: metrics,
+		Class: o.Class, Workers: o.Workers, Recheck: 5 * time.Minute,
+		ClusterScoped: len(o.Namespaces) == 0, Namespaces: o.Namespaces,
+		Matcher: spread.New(), Clusters: clusters, Now: time.Now,
+		Engine: &engine.Engine{Core: core, Now: time.Now, Writer: &target.Writer{Core: core, Other: clusters.core}},
+	}
+	shared.Engine.Writer.Rival = shared.Rival
+	return shared, nil
+}
+
+// newCore is a client for Secrets and ConfigMaps, in the form that costs
+// least.
+func newCore(cfg *rest.Config, mgr ctrl.Manager) (corev1client.CoreV1Interface, error) {
+	proto := rest.CopyConfig(cfg)
+	proto.ContentType = "application/vnd.kubernetes.protobuf"
+	proto.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	core, err := corev1client.NewForConfigAndClient(proto, mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("set up the client: %w", err)
+	}
+	return core, nil
+}
+
+// watches are those of Secrets and ConfigMaps, with what the languages look
+// at.
+func watches(cfg *rest.Config, mgr ctrl.Manager, o Options, langs []controller.Language) (secrets, configMaps *objects.Watch, err error) {
+	meta, err := metadata.NewForConfigAndClient(cfg, mgr.GetHTTPClient())
+	if err != nil {
+		return nil, nil, fmt.Errorf("set up the client for metadata: %w", err)
+	}
+	var kept []string
+	for _, lang := range langs {
+		for _, d := range lang.Deliveries {
+			kept = append(kept, d.Kind().Kept...)
+		}
+	}
+	for _, l := range Workloads(o.Languages) {
+		kept = append(kept, l.Kept().Object...)
+	}
+	slices.Sort(kept)
+	options := objects.Options{Client: meta, Kind: objects.Secret, Namespaces: o.Namespaces, Kept: slices.Compact(kept)}
+	secrets = objects.New(options)
+	options.Kind = objects.ConfigMap
+	return secrets, objects.New(options), nil
+}
