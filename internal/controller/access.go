@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -17,6 +15,8 @@ import (
 	"github.com/tacit-secrets/tacit/internal/broker"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/engine/spread"
+	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
 // errOtherClass: the store is for another controller, and so is whoever
@@ -30,6 +30,7 @@ var errWait = errors.New("store not validated yet")
 type access struct {
 	reader        client.Reader
 	kinds         map[string]dialect.Stores
+	matcher       *spread.Matcher
 	class         string
 	clusterScoped bool
 }
@@ -39,6 +40,10 @@ type access struct {
 func (a *access) stores(ctx context.Context, plan *delivery.Delivery) (map[delivery.StoreRef]*delivery.Store, error) {
 	out := map[delivery.StoreRef]*delivery.Store{}
 	for _, ref := range plan.Stores() {
+		if store := inline(plan, ref); store != nil {
+			out[ref] = store
+			continue
+		}
 		store, state, err := a.store(ctx, ref)
 		if err != nil {
 			return nil, err
@@ -55,6 +60,16 @@ func (a *access) stores(ctx context.Context, plan *delivery.Delivery) (map[deliv
 		out[ref] = store
 	}
 	return out, nil
+}
+
+// inline is a store that the manifest itself describes, nil if it does not.
+func inline(plan *delivery.Delivery, ref delivery.StoreRef) *delivery.Store {
+	for i := range plan.Inline {
+		if plan.Inline[i].Ref == ref {
+			return &plan.Inline[i]
+		}
+	}
+	return nil
 }
 
 // denied reports that a store's conditions shut the object's namespace out.
@@ -123,7 +138,7 @@ func (a *access) admit(ctx context.Context, store *delivery.Store, namespace str
 	if len(store.Allow) == 0 || store.Ref.Namespace != "" {
 		return nil
 	}
-	var nsLabels labels.Set
+	var nsLabels map[string]string
 	if slices.ContainsFunc(store.Allow, func(r delivery.NamespaceRule) bool { return r.HasSelector }) && a.clusterScoped {
 		ns := partial("Namespace")
 		// A namespace that the watch has not brought yet matches no
@@ -131,35 +146,16 @@ func (a *access) admit(ctx context.Context, store *delivery.Store, namespace str
 		if err := a.reader.Get(ctx, types.NamespacedName{Name: namespace}, ns); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("read namespace %s: %w", namespace, err)
 		} else if err == nil {
-			nsLabels = labels.Set(ns.Labels)
-			if nsLabels == nil {
-				nsLabels = labels.Set{}
+			if nsLabels = ns.Labels; nsLabels == nil {
+				nsLabels = map[string]string{}
 			}
 		}
 	}
-	for _, rule := range store.Allow {
-		if admits(rule, namespace, nsLabels) {
-			return nil
-		}
+	if a.matcher.Admits(store.Allow, spread.Namespace{Name: namespace, Labels: nsLabels}) {
+		return nil
 	}
 	return problem(delivery.StoreDenied, fmt.Sprintf(
 		"using cluster store %q is not allowed from namespace %q: denied by spec.condition", store.Ref.Name, namespace))
-}
-
-func admits(rule delivery.NamespaceRule, namespace string, set labels.Set) bool {
-	if slices.Contains(rule.Names, namespace) {
-		return true
-	}
-	for _, expr := range rule.Regexes {
-		if re, err := regexp.Compile(expr); err == nil && re.MatchString(namespace) {
-			return true
-		}
-	}
-	if !rule.HasSelector || set == nil {
-		return false
-	}
-	sel, err := labels.Parse(rule.Selector)
-	return err == nil && sel.Matches(set)
 }
 
 // reader reads stores for one object, no older than it asked.
@@ -178,4 +174,19 @@ func (r *reader) Read(ctx context.Context, store delivery.StoreRef, ref backend.
 // Find implements fetch.Reader.
 func (r *reader) Find(ctx context.Context, store delivery.StoreRef, q backend.Query) ([]backend.Ref, error) {
 	return r.broker.Find(ctx, r.stores[store], r.namespace, q, r.asked)
+}
+
+// Write implements engine.Stores.
+func (r *reader) Write(ctx context.Context, store delivery.StoreRef, key string, data secret.Data) (bool, error) {
+	return r.broker.Write(ctx, r.stores[store], r.namespace, key, data)
+}
+
+// Renew implements engine.Stores.
+func (r *reader) Renew(ctx context.Context, store delivery.StoreRef, lease delivery.Lease) (delivery.Lease, error) {
+	return r.broker.Renew(ctx, r.stores[store], r.namespace, lease)
+}
+
+// Revoke implements engine.Stores.
+func (r *reader) Revoke(ctx context.Context, store delivery.StoreRef, id string) error {
+	return r.broker.Revoke(ctx, r.stores[store], r.namespace, id)
 }

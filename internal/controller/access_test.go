@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/engine/spread"
 )
 
 // namespaces is a cache of namespaces by name.
@@ -28,7 +29,7 @@ func (namespaces) List(context.Context, client.ObjectList, ...client.ListOption)
 
 func TestAClusterStoreAdmitsByNameRegexOrSelector(t *testing.T) {
 	t.Parallel()
-	a := &access{clusterScoped: true, reader: namespaces{"labelled": {"team": "a"}, "bare": nil}}
+	a := &access{clusterScoped: true, matcher: spread.New(), reader: namespaces{"labelled": {"team": "a"}, "bare": nil}}
 	rule := func(r delivery.NamespaceRule) []delivery.NamespaceRule { return []delivery.NamespaceRule{r} }
 	for name, c := range map[string]struct {
 		allow     []delivery.NamespaceRule

@@ -5,6 +5,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -16,9 +17,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 
 	"github.com/tacit-secrets/tacit/internal/broker"
+	"github.com/tacit-secrets/tacit/internal/controller/objects"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine"
+	"github.com/tacit-secrets/tacit/internal/engine/spread"
 )
 
 // Language is a set of kinds that belong together: the stores that its
@@ -34,9 +37,10 @@ type Shared struct {
 	Cluster cluster.Cluster
 	Engine  *engine.Engine
 	Broker  *broker.Broker
-	Secrets *Secrets
-	Events  Events
-	Metrics *Metrics
+	// Secrets and ConfigMaps are their watches.
+	Secrets, ConfigMaps *objects.Watch
+	Events              Events
+	Metrics             *Metrics
 	// Class is the store class that this operator serves beside the empty
 	// one.
 	Class string
@@ -47,7 +51,15 @@ type Shared struct {
 	// ClusterScoped is false where the operator runs with a Role alone:
 	// then it sees no namespaces and no cluster-scoped stores.
 	ClusterScoped bool
-	Now           func() time.Time
+	// Namespaces that are served where ClusterScoped is false.
+	Namespaces []string
+	// Matcher tells which namespaces rules admit.
+	Matcher *spread.Matcher
+	// Clusters are the other clusters that copies may go to.
+	Clusters Clusters
+	// Reloadable counts the workloads that restart when a Secret changes.
+	Reloadable func(namespace, name string) int
+	Now        func() time.Time
 
 	mu     sync.Mutex
 	served []dialect.Deliveries
@@ -66,15 +78,13 @@ func (s *Shared) serve(d dialect.Deliveries) {
 	s.served = append(s.served, d)
 }
 
-// PartialSecret is the empty object under which Secrets are watched: their
-// metadata alone.
-func PartialSecret() *metav1.PartialObjectMetadata { return partial("Secret") }
-
-func partial(kind string) *metav1.PartialObjectMetadata {
-	obj := &metav1.PartialObjectMetadata{}
-	obj.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(kind))
-	return obj
+// Clusters are other clusters by the names of their contexts.
+type Clusters interface {
+	// Namespace is the one that a context names, else fallback.
+	Namespace(cluster, fallback string) string
 }
+
+func partial(kind string) *metav1.PartialObjectMetadata { return objects.Partial(kind) }
 
 // Events are where events go, by their type.
 type Events struct{ Normal, Warning record.EventRecorder }
@@ -95,11 +105,8 @@ func (s *Shared) emit(obj client.Object, events []dialect.Event) {
 // it might find nothing to write where there is.
 const cacheLag = 50 * time.Millisecond
 
-// release takes the finalizers off that the original tool put on an object
-// which is being deleted. We add none: what we own is removed by the garbage
-// collector.
+// release takes finalizers off an object which is being deleted.
 func (s *Shared) release(ctx context.Context, obj client.Object, finalizers []string) error {
-	after := obj.DeepCopyObject().(client.Object)
 	var keep []string
 	for _, f := range obj.GetFinalizers() {
 		if !slices.Contains(finalizers, f) {
@@ -109,29 +116,29 @@ func (s *Shared) release(ctx context.Context, obj client.Object, finalizers []st
 	if len(keep) == len(obj.GetFinalizers()) {
 		return nil
 	}
-	after.SetFinalizers(keep)
+	_, err := s.setFinalizers(ctx, obj, keep)
+	return client.IgnoreNotFound(err)
+}
+
+// setFinalizers writes the finalizers of an object that nobody changed
+// meanwhile, and returns it as it is then.
+func (s *Shared) setFinalizers(ctx context.Context, obj client.Object, finalizers []string) (client.Object, error) {
+	after := obj.DeepCopyObject().(client.Object)
+	after.SetFinalizers(finalizers)
 	patch := client.MergeFromWithOptions(obj, client.MergeFromWithOptimisticLock{})
-	return client.IgnoreNotFound(s.Cluster.GetClient().Patch(ctx, after, patch))
-}
-
-// once runs a start-up step when it is first needed, and again if it failed.
-type once struct {
-	mu   sync.Mutex
-	done bool
-}
-
-func (o *once) do(f func() error) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.done {
-		return nil
-	}
-	err := f()
-	o.done = err == nil
-	return err
+	return after, s.Cluster.GetClient().Patch(ctx, after, patch)
 }
 
 // problem makes an error of this package's own.
 func problem(kind delivery.ErrorKind, message string) *delivery.Error {
 	return &delivery.Error{Kind: kind, Message: message}
+}
+
+// asFailure is an error of whatever origin in a user's words.
+func asFailure(err error) *delivery.Error {
+	var failure *delivery.Error
+	if errors.As(err, &failure) {
+		return failure
+	}
+	return &delivery.Error{Kind: delivery.Unavailable, Message: "the operator's cache could not be read", Err: err}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/tacit-secrets/tacit/internal/controller/objects"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine"
@@ -23,15 +23,16 @@ import (
 // deliveryReconciler runs the objects of one kind.
 type deliveryReconciler struct {
 	*Shared
+	// name tells the kind from others of its GVK.
+	name     string
 	dialect  dialect.Deliveries
 	kind     dialect.Kind
+	objects  finder
 	access   *access
 	wakes    *wakes
 	memories *memories
 	// suspect has a store validated that an object had trouble with.
 	suspect func(delivery.StoreRef)
-	// uses starts the watch of ConfigMaps if the plan has some.
-	uses func(configMaps bool) error
 }
 
 // Priorities in the queue: what somebody just did goes before what a timer
@@ -44,47 +45,55 @@ var (
 // Reconcile implements reconcile.Reconciler.
 func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	now := r.Now()
-	obj := r.kind.New()
-	if err := r.Cluster.GetCache().Get(ctx, req.NamespacedName, obj); err != nil {
+	obj, err := r.objects.get(ctx, req.NamespacedName)
+	if err != nil {
 		if client.IgnoreNotFound(err) == nil {
-			r.memories.forget(req.NamespacedName)
-			r.wakes.take(req.NamespacedName)
+			return r.gone(ctx, req.NamespacedName)
 		}
-		return reconcile.Result{}, client.IgnoreNotFound(err)
+		return reconcile.Result{}, err
 	}
 	if !obj.GetDeletionTimestamp().IsZero() {
-		r.memories.forget(req.NamespacedName)
-		return reconcile.Result{}, r.release(ctx, obj, r.kind.Finalizers)
+		return r.goes(ctx, obj)
 	}
 	mem := r.memories.of(req.NamespacedName, obj.GetUID())
 	if target.Older(obj.GetResourceVersion(), mem.status) {
 		return reconcile.Result{RequeueAfter: cacheLag}, nil
 	}
 	woken := r.woken(req.NamespacedName, &mem, now)
-	r.Metrics.began(r.kind.GVK.Kind, woken.asked, now)
+	r.Metrics.began(r.name, woken.asked, now)
 
 	plan, err := r.dialect.Translate(obj)
+	if err == nil && r.kind.Annotated && plan.Destination.Name == "" {
+		return r.gone(ctx, req.NamespacedName)
+	}
+	job := engine.Job{Plan: &plan, OwnerOf: r.ownerOf()}
 	if err == nil {
-		err = r.uses(usesConfigMap(&plan))
+		job.Places, job.Former, err = r.places(ctx, &plan, &mem)
 	}
 	if err == nil {
-		if idle := r.idle(ctx, &plan, &mem, woken, now); idle != run {
+		if idle := r.idle(ctx, &job, &mem, woken, now); idle != run {
 			r.memories.keep(req.NamespacedName, mem)
 			return reconcile.Result{RequeueAfter: idle, Priority: &byTimer}, nil
 		}
+		if obj, err = r.hold(ctx, obj, plan.Finalizer); err != nil {
+			return reconcile.Result{}, err
+		}
 	}
-	out := r.run(ctx, &plan, &mem, woken, err)
+	job.Record = func(ctx context.Context, lease delivery.Lease) error {
+		return r.report(ctx, obj, &mem, delivery.Outcome{Result: delivery.Waiting, Lease: lease, At: r.Now()})
+	}
+	out := r.run(ctx, &job, &mem, woken, err)
 	if ctx.Err() != nil {
 		return reconcile.Result{}, ctx.Err()
 	}
 	return r.conclude(ctx, obj, &plan, mem, woken, out)
 }
 
-func usesConfigMap(plan *delivery.Delivery) bool {
-	return slices.ContainsFunc(templates(plan), func(o *delivery.TemplateObject) bool { return o.Kind == "ConfigMap" })
+// readsObjects reports that the plan reads objects of the cluster, of which a
+// status does not say in which version.
+func readsObjects(plan *delivery.Delivery) bool {
+	return len(templates(plan)) > 0 || len(plan.Objects()) > 0
 }
-
-func usesTemplates(plan *delivery.Delivery) bool { return len(templates(plan)) > 0 }
 
 // templates are the objects that the plan takes templates from.
 func templates(plan *delivery.Delivery) []*delivery.TemplateObject {
@@ -117,20 +126,21 @@ func (r *deliveryReconciler) woken(name types.NamespacedName, mem *memory, now t
 const run time.Duration = -1
 
 // idle returns how long the object can be left alone, or run.
-func (r *deliveryReconciler) idle(ctx context.Context, plan *delivery.Delivery, mem *memory, woken wake, now time.Time) time.Duration {
+func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *memory, woken wake, now time.Time) time.Duration {
+	plan := job.Plan
 	s := &plan.Schedule
 	last, current := s.LastRun, s.Current
 	if mem.at.After(last) {
 		last, current = mem.at, mem.done == s.Fingerprint
 	}
+	job.Intact = r.intact(plan, mem, job.Places, job.Former, current)
 	switch {
 	case mem.failures > 0, s.Failing && mem.at.IsZero(), due(plan, current, last, now):
 		return run
 	case !settled(s, current) && r.outdated(ctx, plan, mem, woken):
 		return run
-	case !r.intact(plan, mem, current):
-		var same bool
-		if mem.target, same = r.Engine.Writer.Recognise(ctx, &plan.Destination, mem.target); same {
+	case !job.Intact:
+		if r.recognise(ctx, plan, mem, job.Places, job.Former) {
 			break
 		}
 		if wait := mem.repairs.pause() - now.Sub(mem.repairs.last); wait > 0 {
@@ -162,37 +172,12 @@ func (r *deliveryReconciler) outdated(ctx context.Context, plan *delivery.Delive
 	return woken.force ||
 		woken.access && r.access.denied(ctx, plan) ||
 		woken.store && mem.stores != r.access.fingerprint(ctx, plan) ||
-		mem.at.IsZero() && usesTemplates(plan)
-}
-
-// intact reports that nobody touched the Secret since it was found right:
-// its version is the one remembered, here or in the status.
-func (r *deliveryReconciler) intact(plan *delivery.Delivery, mem *memory, current bool) bool {
-	dest := &plan.Destination
-	switch {
-	case dest.Creation == delivery.None, dest.Creation == delivery.Orphan,
-		mem.result == delivery.Retained, mem.result == delivery.Deleted:
-		return true
-	}
-	got := r.Secrets.Get(dest.Namespace, dest.Name)
-	if got == nil {
-		return mem.result == delivery.Missing
-	}
-	if mem.target.Version != "" {
-		return mem.target.Knows(got)
-	}
-	if dest.Bound.Name != dest.Name {
-		return false
-	}
-	// After a start. Where reading the sources again could bring what the
-	// policy does not want, a Secret that is there and ours is right.
-	return dest.Bound.Version == got.ResourceVersion ||
-		settled(&plan.Schedule, current) && target.Holds(dest, got)
+		mem.at.IsZero() && readsObjects(plan)
 }
 
 // run runs the plan, unless err says already why it cannot.
-func (r *deliveryReconciler) run(ctx context.Context, plan *delivery.Delivery, mem *memory, woken wake, err error) delivery.Outcome {
-	job := engine.Job{Plan: plan, Memory: mem.target}
+func (r *deliveryReconciler) run(ctx context.Context, job *engine.Job, mem *memory, woken wake, err error) delivery.Outcome {
+	plan := job.Plan
 	// Before the run, so that a store which changes meanwhile is noticed.
 	used := r.access.fingerprint(ctx, plan)
 	if err == nil {
@@ -200,23 +185,21 @@ func (r *deliveryReconciler) run(ctx context.Context, plan *delivery.Delivery, m
 		stores, err = r.access.stores(ctx, plan)
 		job.Stores = &reader{r.Broker, stores, plan.Object.Namespace, woken.asked}
 	}
-	job.Seen = r.Secrets.Get(plan.Destination.Namespace, plan.Destination.Name)
 	switch {
 	case errors.Is(err, errOtherClass):
 		return delivery.Outcome{Result: delivery.Untouched}
 	case errors.Is(err, errWait):
 		return delivery.Outcome{Result: delivery.Waiting}
 	case err != nil:
-		var failure *delivery.Error
-		if !errors.As(err, &failure) {
-			failure = &delivery.Error{Kind: delivery.Unavailable, Message: "the operator's cache could not be read", Err: err}
-		}
-		return delivery.Outcome{Result: delivery.Failed, Err: failure, Target: plan.Destination.Bound, At: r.Now()}
+		return delivery.Outcome{Result: delivery.Failed, Err: asFailure(err), Target: plan.Destination.Bound, At: r.Now()}
 	}
-	var out delivery.Outcome
-	out, mem.target = r.Engine.Run(ctx, job)
+	out, memories := r.Engine.Run(ctx, *job)
+	mem.targets = remember(job.Places, memories)
 	if out.Err == nil {
 		mem.stores = used
+	}
+	if r.Reloadable != nil && plan.Destination.Kind != objects.ConfigMap && plan.Destination.Spread == nil && plan.Destination.Name != "" {
+		out.Reloadable = r.Reloadable(plan.Destination.Namespace, plan.Destination.Name)
 	}
 	return out
 }
@@ -226,7 +209,7 @@ func (r *deliveryReconciler) run(ctx context.Context, plan *delivery.Delivery, m
 func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, plan *delivery.Delivery, mem memory, woken wake, out delivery.Outcome) (reconcile.Result, error) {
 	name := client.ObjectKeyFromObject(obj)
 	now := r.Now()
-	r.Metrics.ended(r.kind.GVK.Kind, woken.asked, now, &out)
+	r.Metrics.ended(r.name, woken.asked, now, &out)
 	mem.result, mem.due = out.Result, time.Time{}
 	result := reconcile.Result{Priority: &byTimer}
 	switch out.Result {
@@ -238,13 +221,19 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 	case delivery.Failed:
 		mem.failures++
 		result.RequeueAfter = r.afterFailure(plan, &mem, out.Err)
+		if len(out.Refused) > 0 {
+			// The others were served, and are as if nothing had happened.
+			mem.done, mem.at = plan.Schedule.Fingerprint, out.At
+		}
+		if due := next(plan, &out); !due.IsZero() && len(out.Refused) > 0 {
+			result.RequeueAfter = min(result.RequeueAfter, max(due.Sub(now), minInterval))
+		}
 	default:
 		mem.failures, mem.done, mem.at = 0, plan.Schedule.Fingerprint, out.At
 		if out.Change == delivery.Updated {
 			mem.repairs.wrote(now)
 		}
-		if periodic(&plan.Schedule) {
-			mem.due = nextTick(plan, out.At)
+		if mem.due = next(plan, &out); !mem.due.IsZero() {
 			result.RequeueAfter = max(mem.due.Sub(now), time.Millisecond)
 		}
 		out.Note = strings.Join(append(plan.Warnings, notes(out.Note)...), "; ")
@@ -256,8 +245,7 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 		return result, nil
 	}
 	log.FromContext(ctx).V(1).Info("ran", "result", out.Result, "change", out.Change, "error", out.Err)
-	version, err := r.patchStatus(ctx, r.kind.GVK, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, now) })
-	if err != nil {
+	if err := r.report(ctx, obj, &mem, out); err != nil {
 		if apierrors.HasStatusCause(err, "NamespaceTerminating") {
 			return reconcile.Result{}, nil
 		}
@@ -266,9 +254,17 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 		r.memories.keep(name, mem)
 		return reconcile.Result{}, fmt.Errorf("write the status of %s: %w", plan.Object, err)
 	}
-	mem.status = version
 	r.memories.keep(name, mem)
 	return result, nil
+}
+
+// report has the language write the outcome into the object's status.
+func (r *deliveryReconciler) report(ctx context.Context, obj client.Object, mem *memory, out delivery.Outcome) error {
+	version, err := r.patchStatus(ctx, r.kind, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, r.Now()) })
+	if err == nil {
+		mem.status = version
+	}
+	return err
 }
 
 // conflictRetry is short: the watch brings the other's write in the meantime,
@@ -280,7 +276,7 @@ const conflictRetry = 20 * time.Millisecond
 func (r *deliveryReconciler) afterFailure(plan *delivery.Delivery, mem *memory, err *delivery.Error) time.Duration {
 	switch {
 	case err.Kind == delivery.Conflict:
-		mem.target = target.Memory{}
+		mem.targets = nil
 		if mem.failures <= 3 {
 			return conflictRetry
 		}

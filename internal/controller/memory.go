@@ -1,13 +1,13 @@
 package controller
 
 import (
+	"slices"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
-	"github.com/tacit-secrets/tacit/internal/engine/target"
 )
 
 // memory is what the process knows of an object beyond its status. All of it
@@ -22,7 +22,7 @@ type memory struct {
 	due      time.Time
 	failures int
 	result   delivery.Result
-	target   target.Memory
+	targets  holdings
 	// stores are those of the last success, as they were then.
 	stores string
 	// status is the version of the object with the status that we wrote
@@ -83,17 +83,31 @@ func (m *memories) keep(name types.NamespacedName, mem memory) {
 	m.by[name] = mem
 }
 
+// uid is that of the object which is remembered under the name.
+func (m *memories) uid(name types.NamespacedName) types.UID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.by[name].uid
+}
+
 func (m *memories) forget(name types.NamespacedName) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.by, name)
 }
 
-// wrote reports that the object itself brought the Secret to that version.
-func (m *memories) wrote(name types.NamespacedName, version string) bool {
+// wrote reports that the object itself brought that place to that version.
+func (m *memories) wrote(name types.NamespacedName, p place, version string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.by[name].target.Version == version
+	return m.by[name].targets.of(p).Version == version
+}
+
+// holds reports that the object has something in the namespace.
+func (m *memories) holds(name types.NamespacedName, namespace string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.ContainsFunc(m.by[name].targets, func(h held) bool { return h.namespace == namespace })
 }
 
 // count returns how many objects ended their last run how.

@@ -61,6 +61,8 @@ func due(plan *delivery.Delivery, current bool, last, now time.Time) bool {
 	switch {
 	case last.IsZero():
 		return true
+	case s.Policy == delivery.Watched:
+		return !current
 	case s.Policy == delivery.CreatedOnce:
 		return false
 	case s.Policy == delivery.Periodic && s.Interval <= 0:
@@ -73,6 +75,21 @@ func due(plan *delivery.Delivery, current bool, last, now time.Time) bool {
 		return true // the clock was set back, or the one who wrote it is ahead
 	}
 	return !now.Before(nextTick(plan, last))
+}
+
+// next is when the plan is due again after a run that served its destination;
+// zero if only events wake it. A lease is renewed well before it ends.
+func next(plan *delivery.Delivery, out *delivery.Outcome) time.Time {
+	var due time.Time
+	if periodic(&plan.Schedule) {
+		due = nextTick(plan, out.At)
+	}
+	if l := out.Lease; !l.IsZero() && l.Duration > 0 {
+		if renew := l.Renewed.Add(l.Duration / 3); due.IsZero() || renew.Before(due) {
+			due = renew
+		}
+	}
+	return due
 }
 
 // Backoff after failures.

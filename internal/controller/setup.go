@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/tacit-secrets/tacit/internal/controller/objects"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 )
@@ -58,8 +59,12 @@ func Add(ctx context.Context, mgr manager.Manager, shared *Shared, lang Language
 		}
 	}
 	for _, d := range lang.Deliveries {
-		if err := addDeliveries(ctx, mgr, shared, d, kinds, suspect); err != nil {
-			return fmt.Errorf("start the controller of %s: %w", d.Kind().GVK.Kind, err)
+		name := d.Kind().GVK.Kind
+		if d.Kind().Annotated {
+			name += " (" + lang.Name + ")"
+		}
+		if err := addDeliveries(ctx, mgr, shared, name, d, kinds, suspect); err != nil {
+			return fmt.Errorf("start the controller of %s: %w", name, err)
 		}
 	}
 	return nil
@@ -76,7 +81,7 @@ func addStores(ctx context.Context, mgr manager.Manager, shared *Shared, d diale
 		return err
 	}
 	r := &storeReconciler{Shared: shared, dialect: d, kind: kind, failures: map[types.NamespacedName]int{}, statuses: map[types.NamespacedName]string{}}
-	c, err := newController(kind, mgr, r, shared.Workers)
+	c, err := newController(kind.GVK.Kind, mgr, r, shared.Workers)
 	if err != nil {
 		return err
 	}
@@ -89,42 +94,45 @@ func addStores(ctx context.Context, mgr manager.Manager, shared *Shared, d diale
 			}
 		}
 	}
-	r.uses = configMaps(c, cache, wake)
 	return watchAll(mgr, c,
 		fromKind(cache, kind.New(), onManifest(func(_ context.Context, obj client.Object, q queue) {
 			q.Add(request{NamespacedName: client.ObjectKeyFromObject(obj)})
 		})),
-		secretSource{shared.Secrets, wake},
+		objectSource{shared.Secrets, wake},
+		objectSource{shared.ConfigMaps, wake},
 		source.Channel(suspects, &handler.EnqueueRequestForObject{}),
 	)
 }
 
-func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, d dialect.Deliveries, kinds map[string]dialect.Stores, suspect func(delivery.StoreRef)) error {
+func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, name string, d dialect.Deliveries, kinds map[string]dialect.Stores, suspect func(delivery.StoreRef)) error {
 	kind := d.Kind()
 	cache := shared.Cluster.GetCache()
-	err := cache.IndexField(ctx, kind.New(), index, func(obj client.Object) []string {
-		plan, _ := d.Translate(obj)
-		return planKeys(&plan)
-	})
-	if err != nil {
-		return err
-	}
 	r := &deliveryReconciler{
-		Shared: shared, dialect: d, kind: kind, wakes: newWakes(), memories: newMemories(), suspect: suspect,
-		access: &access{reader: cache, kinds: kinds, class: shared.Class, clusterScoped: shared.ClusterScoped},
+		Shared: shared, name: name, dialect: d, kind: kind, wakes: newWakes(), memories: newMemories(), suspect: suspect,
+		access: &access{reader: cache, kinds: kinds, matcher: shared.Matcher, class: shared.Class, clusterScoped: shared.ClusterScoped},
 	}
-	shared.Metrics.watch(kind.GVK.Kind, r.memories)
-	shared.serve(d)
-	c, err := newController(kind, mgr, r, shared.Workers)
+	own, err := r.ownSources(ctx)
 	if err != nil {
 		return err
 	}
-	r.uses = configMaps(c, cache, r.wakeByTemplate)
-	sources := []source.Source{
-		fromKind(cache, kind.New(), handler.WithLowPriorityWhenUnchanged(onManifest(r.wakeSelf))),
-		fromKind(cache, kind.New(), onLeave(r.wakeHeirs)),
-		secretSource{shared.Secrets, r.wakeBySecret},
+	if marked, ok := d.(dialect.Marked); ok {
+		for _, watch := range []*objects.Watch{shared.Secrets, shared.ConfigMaps} {
+			watch.Index("owner of "+name, func(obj *metav1.PartialObjectMetadata) []string {
+				owner, ok := marked.OwnerOf(&obj.ObjectMeta)
+				if !ok {
+					return nil
+				}
+				return []string{r.ownerKey(owner), ownersKey(name)}
+			})
+		}
 	}
+	shared.Metrics.watch(name, r.memories)
+	shared.serve(d)
+	c, err := newController(name, mgr, r, shared.Workers)
+	if err != nil {
+		return err
+	}
+	sources := append(own, objectSource{shared.Secrets, r.wakeByObject}, objectSource{shared.ConfigMaps, r.wakeByObject})
 	for _, s := range kinds {
 		sources = append(sources, fromKind(cache, s.Kind().New(), onStore(s, r.wakeByStore)))
 	}
@@ -138,13 +146,34 @@ func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, d d
 	return watchAll(mgr, c, sources...)
 }
 
+// ownSources are what brings the objects themselves.
+func (r *deliveryReconciler) ownSources(ctx context.Context) ([]source.Source, error) {
+	if r.kind.Annotated {
+		watch := r.watchOf(r.kind.GVK.Kind)
+		objs := annotated{watch, r.name}
+		objs.index(r.dialect)
+		r.objects = objs
+		return []source.Source{annotatedSource{objs, r}}, nil
+	}
+	cache := r.Cluster.GetCache()
+	r.objects = cached{cache, r.kind}
+	err := cache.IndexField(ctx, r.kind.New(), index, func(obj client.Object) []string {
+		plan, _ := r.dialect.Translate(obj)
+		return planKeys(&plan)
+	})
+	return []source.Source{
+		fromKind(cache, r.kind.New(), handler.WithLowPriorityWhenUnchanged(onManifest(r.wakeSelf))),
+		fromKind(cache, r.kind.New(), onLeave(r.wakeHeirs)),
+	}, err
+}
+
 // newController returns a controller that the manager does not run yet: a
 // running manager would start it before it has its sources, and so before it
 // knows what there is.
-func newController(kind dialect.Kind, mgr manager.Manager, r reconcile.Reconciler, workers int) (controller.Controller, error) {
+func newController(name string, mgr manager.Manager, r reconcile.Reconciler, workers int) (controller.Controller, error) {
 	options := controller.Options{Reconciler: r, MaxConcurrentReconciles: workers, Logger: mgr.GetLogger()}
 	options.DefaultFromConfig(mgr.GetControllerOptions())
-	return controller.NewUnmanaged(strings.ToLower(kind.GVK.Kind), options)
+	return controller.NewUnmanaged(strings.ToLower(name), options)
 }
 
 // watchAll gives the controller its sources and then to the manager.
@@ -155,19 +184,4 @@ func watchAll(mgr manager.Manager, c controller.Controller, sources ...source.So
 		}
 	}
 	return mgr.Add(c)
-}
-
-// configMaps returns a function that starts the watch of ConfigMaps when the
-// first object uses one: a cluster may have many, and most operators need
-// none.
-func configMaps(c controller.Controller, cache cache.Cache, wake wakeFunc) func(uses bool) error {
-	var watched once
-	return func(uses bool) error {
-		if !uses {
-			return nil
-		}
-		return watched.do(func() error {
-			return c.Watch(fromKind(cache, partial("ConfigMap"), onContent(wake)))
-		})
-	}
 }

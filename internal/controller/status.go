@@ -8,7 +8,6 @@ import (
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,20 +19,53 @@ import (
 //
 // Most of what an operator does while all is well is to write that it is. So
 // only the status is compared, and of the answer only the metadata are read.
-func (s *Shared) patchStatus(ctx context.Context, gvk schema.GroupVersionKind, obj client.Object, report func(client.Object) []dialect.Event) (string, error) {
+func (s *Shared) patchStatus(ctx context.Context, kind dialect.Kind, obj client.Object, report func(client.Object) []dialect.Event) (string, error) {
 	after := obj.DeepCopyObject().(client.Object)
 	events := report(after)
 	s.emit(after, events)
-	body, err := statusPatch(obj, after)
+	if kind.Annotated {
+		return obj.GetResourceVersion(), nil
+	}
+	patch := statusPatch
+	if kind.Whole {
+		patch = wholePatch
+	}
+	body, err := patch(obj, after)
 	if err != nil || body == nil {
 		return obj.GetResourceVersion(), err
 	}
 	written := &metav1.PartialObjectMetadata{}
-	written.SetGroupVersionKind(gvk)
+	written.SetGroupVersionKind(kind.GVK)
 	written.SetNamespace(obj.GetNamespace())
 	written.SetName(obj.GetName())
-	err = client.IgnoreNotFound(s.Cluster.GetClient().Status().Patch(ctx, written, client.RawPatch(types.MergePatchType, body)))
-	return written.GetResourceVersion(), err
+	if kind.Whole {
+		err = s.Cluster.GetClient().Patch(ctx, written, client.RawPatch(types.MergePatchType, body))
+	} else {
+		err = s.Cluster.GetClient().Status().Patch(ctx, written, client.RawPatch(types.MergePatchType, body))
+	}
+	return written.GetResourceVersion(), client.IgnoreNotFound(err)
+}
+
+// wholePatch is the merge patch from one object to the other where the kind
+// has no status of its own; nil if they are the same. It carries no version:
+// what Report writes is about what was read.
+func wholePatch(before, after client.Object) ([]byte, error) {
+	old, err := json.Marshal(before)
+	if err != nil {
+		return nil, fmt.Errorf("write %s as JSON: %w", before.GetName(), err)
+	}
+	now, err := json.Marshal(after)
+	if err != nil {
+		return nil, fmt.Errorf("write %s as JSON: %w", after.GetName(), err)
+	}
+	diff, err := jsonpatch.CreateMergePatch(old, now)
+	if err != nil {
+		return nil, fmt.Errorf("compare %s: %w", after.GetName(), err)
+	}
+	if string(diff) == "{}" {
+		return nil, nil
+	}
+	return diff, nil
 }
 
 // statusPatch is the merge patch from one status to the other, nil if they

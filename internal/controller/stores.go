@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,11 +24,8 @@ import (
 // now and then, and when an object had trouble with one.
 type storeReconciler struct {
 	*Shared
-	dialect dialect.Stores
-	kind    dialect.Kind
-	// uses starts the watch of ConfigMaps if the store has one.
-	uses func(configMaps bool) error
-
+	dialect  dialect.Stores
+	kind     dialect.Kind
 	mu       sync.Mutex
 	failures map[types.NamespacedName]int
 	statuses map[types.NamespacedName]string // versions with what we wrote last
@@ -58,15 +54,12 @@ func (r *storeReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 	if otherClass(&store, r.Class) {
 		return reconcile.Result{}, nil
 	}
-	if err == nil {
-		err = r.uses(slices.ContainsFunc(store.Config.Credentials(), func(c delivery.Credential) bool { return c.Kind == delivery.FromConfigMap }))
-	}
 	out := r.validate(ctx, &store, err)
 	out.Note = strings.Join(append(store.Warnings, notes(out.Note)...), "; ")
 	if ctx.Err() != nil {
 		return reconcile.Result{}, ctx.Err()
 	}
-	version, err := r.patchStatus(ctx, r.kind.GVK, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, r.Now()) })
+	version, err := r.patchStatus(ctx, r.kind, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, r.Now()) })
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("write the status of %s: %w", store.Object, err)
 	}

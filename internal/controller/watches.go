@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/engine/spread"
 )
 
 // index is the one index of each kind: what an object depends on, as keys
@@ -25,10 +28,17 @@ const index = "tacit.by"
 func storeKey(ref delivery.StoreRef) string {
 	return "store/" + ref.Kind + "/" + ref.Namespace + "/" + ref.Name
 }
+
+// anyNamespace stands for all namespaces in a key.
+const anyNamespace = "*"
+
+// spreadKey is that of all objects whose places depend on namespaces.
+const spreadKey = "spread"
+
 func targetKey(namespace, name string) string { return "target/" + namespace + "/" + name }
 
-// useKey is for a Secret or ConfigMap that is read; namespace "*" stands for
-// any.
+// useKey is for a Secret or ConfigMap that is read; namespace anyNamespace
+// stands for any.
 func useKey(kind, namespace, name string) string {
 	return "use/" + kind + "/" + namespace + "/" + name
 }
@@ -39,8 +49,18 @@ func planKeys(plan *delivery.Delivery) []string {
 	for _, ref := range plan.Stores() {
 		keys = append(keys, storeKey(ref))
 	}
-	if plan.Destination.Name != "" {
-		keys = append(keys, targetKey(plan.Destination.Namespace, plan.Destination.Name))
+	switch dest := &plan.Destination; {
+	case dest.Name == "":
+	case dest.Spread != nil:
+		keys = append(keys, targetKey(anyNamespace, dest.Name), spreadKey)
+	default:
+		keys = append(keys, targetKey(dest.Namespace, dest.Name))
+	}
+	for _, obj := range plan.Objects() {
+		keys = append(keys, useKey(obj.Kind, obj.Namespace, obj.Name))
+	}
+	for i := range plan.Inline {
+		keys = append(keys, storeKeys(&plan.Inline[i])...)
 	}
 	if t := plan.Shape.Template; t != nil {
 		for _, from := range t.From {
@@ -61,7 +81,7 @@ func storeKeys(store *delivery.Store) []string {
 	for _, c := range store.Config.Credentials() {
 		// Of the reader's namespace, whichever that is, only where the
 		// store has none of its own.
-		ns := cmp.Or(c.Namespace, store.Ref.Namespace, "*")
+		ns := cmp.Or(c.Namespace, store.Ref.Namespace, anyNamespace)
 		keys = append(keys, useKey(string(c.Kind), ns, c.Name))
 	}
 	return keys
@@ -70,7 +90,7 @@ func storeKeys(store *delivery.Store) []string {
 // usesKeys are the keys under which a Secret or ConfigMap may be used.
 func usesKeys(obj client.Object) []string {
 	kind := obj.GetObjectKind().GroupVersionKind().Kind
-	return []string{useKey(kind, obj.GetNamespace(), obj.GetName()), useKey(kind, "*", obj.GetName())}
+	return []string{useKey(kind, obj.GetNamespace(), obj.GetName()), useKey(kind, anyNamespace, obj.GetName())}
 }
 
 // find lists the objects of a kind that are indexed under any of the keys.
@@ -98,8 +118,12 @@ func list(ctx context.Context, cache client.Reader, kind dialect.Kind, opts ...c
 }
 
 func (r *deliveryReconciler) wakeSelf(_ context.Context, obj client.Object, q queue) {
-	name := client.ObjectKeyFromObject(obj)
-	r.wakes.ask(name, wake{asked: r.Now()})
+	// An annotated object is its own source.
+	r.wake(q, client.ObjectKeyFromObject(obj), wake{asked: r.Now(), force: r.kind.Annotated})
+}
+
+func (r *deliveryReconciler) wake(q queue, name types.NamespacedName, why wake) {
+	r.wakes.ask(name, why)
 	q.Add(request{NamespacedName: name})
 }
 
@@ -111,26 +135,18 @@ func (r *deliveryReconciler) wakeHeirs(ctx context.Context, obj client.Object, q
 		return
 	}
 	at := r.Now()
-	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, targetKey(plan.Destination.Namespace, plan.Destination.Name)) {
+	for _, name := range r.objects.find(ctx, targetKey(plan.Destination.Namespace, plan.Destination.Name)) {
 		if name != client.ObjectKeyFromObject(obj) {
-			r.wakes.ask(name, wake{asked: at, force: true})
-			q.Add(request{NamespacedName: name})
+			r.wake(q, name, wake{asked: at, force: true})
 		}
 	}
 }
 
-// wakeBySecret wakes those whose target or template the Secret is, or a
-// credential of their store.
-func (r *deliveryReconciler) wakeBySecret(ctx context.Context, obj client.Object, q queue) {
-	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, targetKey(obj.GetNamespace(), obj.GetName())) {
-		there := obj.GetDeletionTimestamp() == nil && r.Secrets.Get(obj.GetNamespace(), obj.GetName()) != nil
-		if there && r.memories.wrote(name, obj.GetResourceVersion()) {
-			continue // our own write, come back
-		}
-		r.wakes.ask(name, wake{asked: r.Now()})
-		q.Add(request{NamespacedName: name})
-	}
-	r.wakeByTemplate(ctx, obj, q)
+// wakeByObject wakes those whose target, source or template the Secret or
+// ConfigMap is, or a credential of their store.
+func (r *deliveryReconciler) wakeByObject(ctx context.Context, obj client.Object, q queue) {
+	r.wakeByTarget(ctx, obj, q)
+	r.wakeByUse(ctx, obj, q)
 	// A store logs in anew with what changed; those that it failed try again.
 	for _, s := range r.access.kinds {
 		for _, name := range find(ctx, r.Cluster.GetCache(), s.Kind(), usesKeys(obj)...) {
@@ -139,10 +155,40 @@ func (r *deliveryReconciler) wakeBySecret(ctx context.Context, obj client.Object
 	}
 }
 
-func (r *deliveryReconciler) wakeByTemplate(ctx context.Context, obj client.Object, q queue) {
-	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, usesKeys(obj)[:1]...) {
-		r.wakes.ask(name, wake{asked: r.Now(), force: true})
-		q.Add(request{NamespacedName: name})
+// wakeByTarget wakes those that made the object, want it, or are named on it
+// as its owner.
+func (r *deliveryReconciler) wakeByTarget(ctx context.Context, obj client.Object, q queue) {
+	p := place{"", obj.GetNamespace(), obj.GetName()}
+	there := obj.GetDeletionTimestamp() == nil && r.watchOf(obj.GetObjectKind().GroupVersionKind().Kind).Get(p.namespace, p.name) != nil
+	names := r.objects.find(ctx, targetKey(p.namespace, p.name), targetKey(anyNamespace, p.name))
+	if marked, ok := r.dialect.(dialect.Marked); ok {
+		meta := &metav1.ObjectMeta{Labels: obj.GetLabels(), Annotations: obj.GetAnnotations()}
+		if owner, ok := marked.OwnerOf(meta); ok && !slices.Contains(names, owner) {
+			names = append(names, owner)
+		}
+	}
+	for _, name := range names {
+		if there && r.memories.wrote(name, p, obj.GetResourceVersion()) {
+			continue // our own write, come back
+		}
+		r.wake(q, name, wake{asked: r.Now()})
+	}
+}
+
+// wakeByUse wakes those that read the object. Those for whose own store it is
+// a credential log in anew.
+func (r *deliveryReconciler) wakeByUse(ctx context.Context, obj client.Object, q queue) {
+	used := usesKeys(obj)[0]
+	for _, name := range r.objects.find(ctx, used) {
+		if user, err := r.objects.get(ctx, name); err == nil {
+			plan, _ := r.dialect.Translate(user)
+			for i := range plan.Inline {
+				if slices.Contains(storeKeys(&plan.Inline[i]), used) {
+					r.Broker.Forget(ctx, plan.Inline[i].Ref, "")
+				}
+			}
+		}
+		r.wake(q, name, wake{asked: r.Now(), force: true})
 	}
 }
 
@@ -152,20 +198,41 @@ func (r *deliveryReconciler) wakeByStore(ctx context.Context, ref delivery.Store
 	// One moment for all, so that what they share is read once. A store that
 	// changed has a new session, which holds nothing older.
 	at := r.Now()
-	for _, name := range find(ctx, r.Cluster.GetCache(), r.kind, storeKey(ref)) {
+	for _, name := range r.objects.find(ctx, storeKey(ref)) {
 		r.wakes.join(name, wake{asked: at, store: true})
 		addLater(q, name)
 	}
 }
 
 // wakeByNamespace wakes the objects of a namespace whose labels changed, for
-// they may have gained or lost a cluster store.
+// they may have gained or lost a cluster store, and those that have a place
+// there or want one.
 func (r *deliveryReconciler) wakeByNamespace(ctx context.Context, obj client.Object, q queue) {
 	at := r.Now()
-	for _, name := range list(ctx, r.Cluster.GetCache(), r.kind, client.InNamespace(obj.GetName())) {
+	for _, name := range r.objects.in(ctx, obj.GetName()) {
 		r.wakes.ask(name, wake{asked: at, access: true})
 		addLater(q, name)
 	}
+	ns := spread.Namespace{Name: obj.GetName(), Labels: obj.GetLabels()}
+	for _, name := range r.objects.find(ctx, spreadKey) {
+		if r.memories.holds(name, ns.Name) || r.wants(ctx, name, ns) {
+			r.wake(q, name, wake{asked: at})
+		}
+	}
+}
+
+// wants reports that the object has a place in the namespace to come.
+func (r *deliveryReconciler) wants(ctx context.Context, name types.NamespacedName, ns spread.Namespace) bool {
+	obj, err := r.objects.get(ctx, name)
+	if err != nil {
+		return false
+	}
+	plan, err := r.dialect.Translate(obj)
+	if err != nil || plan.Destination.Spread == nil {
+		return false
+	}
+	s := plan.Destination.Spread
+	return (s.Within == nil || r.Matcher.Admits(s.Within, ns)) && (s.Followers || r.Matcher.Admits(s.Into, ns))
 }
 
 // addLater queues behind what users just did.
@@ -206,24 +273,6 @@ func onLeave(left wakeFunc) handler.TypedEventHandler[client.Object, request] {
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q queue) { left(ctx, e.Object, q) },
-	}
-}
-
-// onContent passes on every change of an object, but not that it was there
-// when we began: who uses a template runs once after a start.
-func onContent(wake wakeFunc) handler.TypedEventHandler[client.Object, request] {
-	return handler.TypedFuncs[client.Object, request]{
-		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) {
-			if !e.IsInInitialList {
-				wake(ctx, e.Object, q)
-			}
-		},
-		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
-			if e.ObjectOld.GetResourceVersion() != e.ObjectNew.GetResourceVersion() {
-				wake(ctx, e.ObjectNew, q)
-			}
-		},
-		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q queue) { wake(ctx, e.Object, q) },
 	}
 }
 

@@ -1,16 +1,16 @@
-// Package engine runs a Delivery: fetch, shape, deliver. Each stage is a
-// package of its own below this one and fails with a *delivery.Error; this
-// package is the road that joins them.
+// Package engine runs a Delivery: fetch, shape, deliver, roll out. Each stage
+// is a package of its own below this one and fails with a *delivery.Error;
+// this package is the road that joins them.
 package engine
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"slices"
+	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
@@ -27,160 +27,212 @@ const maxFetched = 8 << 20
 
 // Engine runs plans.
 type Engine struct {
-	// Core reads templates out of ConfigMaps and Secrets.
+	// Core reads sources and templates out of ConfigMaps and Secrets.
 	Core   corev1client.CoreV1Interface
 	Writer *target.Writer
-	Limits shape.Limits
-	Now    func() time.Time
+	// Rollouts restarts workloads; nil where the operator restarts none.
+	Rollouts Restarter
+	Limits   shape.Limits
+	Now      func() time.Time
+}
+
+// Stores are the stores of one object, by the rights of its namespace. They
+// fail as fetch.Stores says.
+type Stores interface {
+	fetch.Stores
+	// Write makes the secret hold data and nothing else.
+	Write(ctx context.Context, store delivery.StoreRef, key string, data secret.Data) (changed bool, err error)
+	// Renew extends a lease, and Revoke ends it.
+	Renew(ctx context.Context, store delivery.StoreRef, lease delivery.Lease) (delivery.Lease, error)
+	Revoke(ctx context.Context, store delivery.StoreRef, id string) error
+}
+
+// Restarter restarts a workload once for each version.
+type Restarter interface {
+	// Restart restarts w for the trigger's version, unless the workload's own
+	// record says that it was. The error is a *delivery.Error.
+	Restart(ctx context.Context, w delivery.Workload, trigger, version string) (restarted bool, err error)
 }
 
 // Job is one run of one plan.
 type Job struct {
 	Plan *delivery.Delivery
 	// Stores reads for this object, no older than it was asked.
-	Stores fetch.Reader
-	// Seen is the destination's metadata as last watched; nil if not there.
+	Stores Stores
+	// Places are where the destination is written.
+	Places []Place
+	// Intact: all of them are as the last run left them.
+	Intact bool
+	// Former are places that hold what is the object's, and should not any
+	// longer.
+	Former []Place
+	// OwnerOf is the language's, under Marked.
+	OwnerOf target.OwnerOf
+	// Record writes a new lease into the object's status.
+	Record func(context.Context, delivery.Lease) error
+}
+
+// Place is where one object of the destination is.
+type Place struct {
+	Cluster, Namespace, Name string
+	// Follower: somebody else made it to have it filled.
+	Follower bool
+	// Seen is its metadata as last watched; nil if it is not there.
 	Seen *metav1.PartialObjectMetadata
 	// Memory is what the last run left.
 	Memory target.Memory
 }
 
-// Run brings the destination to what the sources say.
-func (e *Engine) Run(ctx context.Context, job Job) (delivery.Outcome, target.Memory) {
-	out, mem, err := e.run(ctx, job)
+// Run brings the destination to what the sources say. The memories are those
+// of the places, in their order.
+func (e *Engine) Run(ctx context.Context, job Job) (delivery.Outcome, []target.Memory) {
+	r := &run{Engine: e, job: job, out: delivery.Outcome{Result: delivery.Synced, Target: job.Plan.Destination.Bound, At: e.Now()}}
+	for _, p := range job.Places {
+		r.memories = append(r.memories, p.Memory)
+	}
+	err := r.all(ctx)
 	if err == nil {
-		return out, mem
+		return r.out, r.memories
 	}
-	var failure *delivery.Error
-	if !errors.As(err, &failure) {
+	failed := delivery.Outcome{
+		Result: delivery.Failed, Target: job.Plan.Destination.Bound, At: e.Now(),
+		Places: r.out.Places, Written: r.out.Written, Refused: r.out.Refused, Lease: r.out.Lease, LeaseChange: r.out.LeaseChange, Version: r.out.Version,
+	}
+	if !errors.As(err, &failed.Err) {
 		// Not classified by a stage: its text may hold anything.
-		failure = &delivery.Error{Kind: delivery.Unavailable, Message: "interrupted", Err: err}
+		failed.Err = &delivery.Error{Kind: delivery.Unavailable, Message: "interrupted", Err: err}
 	}
-	return delivery.Outcome{Result: delivery.Failed, Err: failure, Target: job.Plan.Destination.Bound, At: e.Now()}, job.Memory
+	return failed, r.memories
 }
 
-func (e *Engine) run(ctx context.Context, job Job) (delivery.Outcome, target.Memory, error) {
-	dest := &job.Plan.Destination
-	out := delivery.Outcome{Result: delivery.Synced, Target: dest.Bound, At: e.Now()}
-	data, skipped, err := fetch.Fetch(ctx, job.Stores, job.Plan.Sources, fetch.Options{
-		SkipMissing: dest.Deletion != delivery.Retain, MaxBytes: maxFetched})
+// run is a Run under way.
+type run struct {
+	*Engine
+	job      Job
+	out      delivery.Outcome
+	memories []target.Memory
+}
+
+func (r *run) all(ctx context.Context) error {
+	plan := r.job.Plan
+	dest := &plan.Destination
+	got, kept, err := r.fetch(ctx)
 	if err != nil {
-		return out, job.Memory, err
+		return err
 	}
-	out.Skipped = skipped
-	if len(data) == 0 && dest.Deletion != delivery.DeleteKeys {
-		return e.empty(ctx, job, out)
+	if kept {
+		r.out.Places = len(r.job.Places)
+		return r.leave(ctx)
 	}
-	shaped, err := shape.Render(ctx, job.Plan.Shape, data, e.template(job.Plan), e.Limits)
+	if got.Object != nil && passedOver(plan.Sources, got.Object.Type) {
+		r.out.Note = "Secrets of type " + got.Object.Type + " are passed over"
+		return nil
+	}
+	r.out.Skipped, r.out.Version = got.Skipped, got.Version
+	if len(got.Data) == 0 && got.Object == nil && dest.Deletion != delivery.DeleteKeys {
+		return r.empty(ctx)
+	}
+	shaped, err := shape.Render(ctx, plan.Shape, got.Data, r.template(plan), r.Limits)
 	if err != nil {
-		return out, job.Memory, err
+		return err
 	}
-	if dest.Creation == delivery.None {
-		out.Note = "nothing is written: creationPolicy is None"
-		return out, job.Memory, nil
+	switch {
+	case dest.Store != (delivery.StoreRef{}):
+		err = r.store(ctx, shaped.Data)
+	case dest.Creation == delivery.None && plan.Rollout == nil:
+		r.out.Note = "nothing is written: creationPolicy is None"
+	case dest.Creation == delivery.None:
+	case dest.Spread != nil:
+		err = r.spread(ctx, r.desired(got, shaped))
+	default:
+		err = r.single(ctx, r.desired(got, shaped))
 	}
-	res, err := e.Writer.Apply(ctx, dest, desired(dest, shaped), job.Seen, job.Memory)
 	if err != nil {
-		return out, job.Memory, err
+		return err
 	}
+	return r.restart(ctx)
+}
+
+// passedOver reports that a source wants no objects of that type.
+func passedOver(sources []delivery.Source, kind string) bool {
+	return slices.ContainsFunc(sources, func(s delivery.Source) bool {
+		return slices.ContainsFunc(s.SkipTypes, func(prefix string) bool { return strings.HasPrefix(kind, prefix) })
+	})
+}
+
+// single writes the one Secret of the destination.
+func (r *run) single(ctx context.Context, want target.Desired) error {
+	dest := &r.job.Plan.Destination
+	res, err := r.Writer.Apply(ctx, r.target(&r.job.Places[0]), want)
+	if err != nil {
+		return err
+	}
+	r.memories[0] = res.Memory
 	if res.Missing {
-		out.Result = delivery.Missing
-		return out, target.Memory{}, nil
+		r.out.Result, r.memories[0] = delivery.Missing, target.Memory{}
+		return nil
 	}
-	if err := e.leaveFormer(ctx, dest); err != nil {
-		return out, res.Memory, err
+	if err := r.leaveFormer(ctx, dest); err != nil {
+		return err
 	}
-	out.Change = res.Change
-	out.Target = delivery.Binding{Name: dest.Name, Version: res.Memory.Version}
+	r.out.Change, r.out.Places = res.Change, 1
+	if res.Change != delivery.NoChange {
+		r.out.Written = 1
+	}
+	r.out.Target = delivery.Binding{Name: dest.Name, Version: res.Memory.Version}
 	if res.Memory.Frozen {
-		out.Note = fmt.Sprintf("Secret %s is immutable and stays as it was made; delete it to have it made anew", dest.Name)
+		r.out.Note = fmt.Sprintf("Secret %s is immutable and stays as it was made; delete it to have it made anew", dest.Name)
 	}
-	return out, res.Memory, nil
+	return r.leave(ctx)
 }
 
 // empty ends a run in which the stores hold nothing for us.
-func (e *Engine) empty(ctx context.Context, job Job, out delivery.Outcome) (delivery.Outcome, target.Memory, error) {
-	dest := &job.Plan.Destination
+func (r *run) empty(ctx context.Context) error {
+	dest := &r.job.Plan.Destination
 	if dest.Deletion != delivery.Delete {
-		out.Result = delivery.Retained
-		return out, job.Memory, nil
+		r.out.Result = delivery.Retained
+		return nil
 	}
 	if dest.Creation != delivery.Owner {
-		return out, job.Memory, &delivery.Error{Kind: delivery.DeleteRefused, Message: fmt.Sprintf(
+		return &delivery.Error{Kind: delivery.DeleteRefused, Message: fmt.Sprintf(
 			"Secret %s stays: deletionPolicy Delete needs creationPolicy Owner, and this one has %s", dest.Name, dest.Creation)}
 	}
-	gone, err := e.Writer.Delete(ctx, dest, dest.Name)
+	gone, err := r.Writer.Delete(ctx, r.target(&r.job.Places[0]))
 	if err != nil {
-		return out, job.Memory, err
+		return err
 	}
-	out.Result = delivery.Deleted
+	r.out.Result, r.memories[0] = delivery.Deleted, target.Memory{}
 	if gone {
-		out.Change = delivery.Removed
+		r.out.Change = delivery.Removed
 	}
-	return out, target.Memory{}, nil
+	return nil
 }
 
 // leaveFormer deletes the Secret that the object owned under another name.
-func (e *Engine) leaveFormer(ctx context.Context, dest *delivery.Destination) error {
+func (r *run) leaveFormer(ctx context.Context, dest *delivery.Destination) error {
 	if dest.Creation != delivery.Owner || dest.Bound.Name == "" || dest.Bound.Name == dest.Name {
 		return nil
 	}
-	if _, err := e.Writer.Delete(ctx, dest, dest.Bound.Name); err != nil {
+	former := r.job.Places[0]
+	former.Name = dest.Bound.Name
+	if _, err := r.Writer.Delete(ctx, r.target(&former)); err != nil {
 		return &delivery.Error{Kind: delivery.CleanupFailed, Err: err, Message: fmt.Sprintf(
 			"the former Secret %s could not be deleted", dest.Bound.Name)}
 	}
 	return nil
 }
 
-// desired adds the terms of the destination to what the template rendered.
-func desired(dest *delivery.Destination, shaped shape.Result) target.Desired {
-	join := func(parts ...map[string]string) map[string]string {
-		all := map[string]string{}
-		for _, p := range parts {
-			maps.Copy(all, p)
-		}
-		return all
+// restart restarts the plan's workload if what was read is not what it was
+// last restarted for.
+func (r *run) restart(ctx context.Context) error {
+	plan := r.job.Plan
+	if plan.Rollout == nil || r.out.Version == plan.Rollout.Done {
+		return nil
 	}
-	return target.Desired{
-		Data:        shaped.Data,
-		Labels:      join(dest.Labels, shaped.Labels, dest.Marks.Labels),
-		Annotations: join(dest.Annotations, shaped.Annotations),
+	if r.Rollouts == nil {
+		return &delivery.Error{Kind: delivery.RolloutRefused, Message: "this operator restarts no workloads: run it without --rollouts=false"}
 	}
-}
-
-// template reads a template with the rights of the object's namespace.
-func (e *Engine) template(plan *delivery.Delivery) shape.Lookup {
-	ns := plan.Object.Namespace
-	return func(ctx context.Context, kind, name, key string) (secret.Value, error) {
-		var value []byte
-		var there bool
-		var err error
-		switch kind {
-		case "ConfigMap":
-			cm, getErr := e.Core.ConfigMaps(ns).Get(ctx, name, metav1.GetOptions{})
-			if err = getErr; err == nil {
-				var text string
-				text, there = cm.Data[key]
-				value = []byte(text)
-			}
-		case "Secret":
-			s, getErr := e.Core.Secrets(ns).Get(ctx, name, metav1.GetOptions{})
-			if err = getErr; err == nil {
-				value, there = s.Data[key]
-			}
-		}
-		switch {
-		case apierrors.IsNotFound(err):
-			return secret.Value{}, shapeError(err, "%s %s with templates does not exist in namespace %s", kind, name, ns)
-		case err != nil:
-			return secret.Value{}, shapeError(err, "%s %s with templates could not be read", kind, name)
-		case !there:
-			return secret.Value{}, shapeError(nil, "%s %s has no template %q", kind, name, key)
-		}
-		return secret.New(value), nil
-	}
-}
-
-func shapeError(err error, format string, args ...any) error {
-	return &delivery.Error{Kind: delivery.ShapeFailed, Message: fmt.Sprintf(format, args...), Err: err}
+	restarted, err := r.Rollouts.Restart(ctx, plan.Rollout.Workload, plan.Object.String(), r.out.Version)
+	r.out.Restarted = restarted
+	return err
 }

@@ -23,6 +23,7 @@ func shape(p *problems, t *esv1.ExternalSecretTemplate) delivery.Shape {
 	}
 	const merge, replace = "Merge", "Replace"
 	out := &delivery.Template{
+		Field:       templateField,
 		Merge:       choose(p, templateField+".mergePolicy", t.MergePolicy, replace, merge) == merge,
 		Data:        maps.Clone(t.Data),
 		Labels:      maps.Clone(t.Metadata.Labels),

@@ -20,8 +20,8 @@ var kinds = map[backend.Kind]delivery.ErrorKind{
 	backend.Unsupported:   delivery.Unsupported,
 }
 
-// failure is the error of a source whose reading failed.
-func failure(src *delivery.Source, err error) *delivery.Error {
+// Failure is the error of a source, or of a place in a store, that failed.
+func Failure(src *delivery.Source, err error) *delivery.Error {
 	// A read fails whole: a property has nothing to do with it.
 	whole := *src
 	whole.Remote.Property = ""

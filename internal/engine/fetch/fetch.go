@@ -4,6 +4,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -13,8 +14,8 @@ import (
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
-// Reader reads from stores.
-type Reader interface {
+// Stores reads from stores.
+type Stores interface {
 	// Read returns the secret that ref names. It is called concurrently,
 	// and fails with a *backend.Error, or a *delivery.Error where it is the
 	// store that is the trouble.
@@ -22,6 +23,55 @@ type Reader interface {
 	// Find returns the refs of all secrets that match, sorted by key. It
 	// fails as Read does.
 	Find(ctx context.Context, store delivery.StoreRef, q backend.Query) ([]backend.Ref, error)
+}
+
+// Reader reads whatever a source names.
+type Reader interface {
+	Stores
+	// Object returns a Secret or ConfigMap of the cluster. Its error is a
+	// *delivery.Error; of kind SourceMissing if the object is not there.
+	Object(ctx context.Context, ref delivery.ObjectRef) (Object, error)
+}
+
+// Object is a Secret or ConfigMap of the cluster.
+type Object struct {
+	Data secret.Data
+	Type string
+	// Version is its resourceVersion.
+	Version             string
+	Labels, Annotations map[string]string
+}
+
+// Result is what a Fetch brings.
+type Result struct {
+	Data secret.Data
+	// Skipped are the fields of the sources that were left out under
+	// SkipMissing.
+	Skipped []string
+	// Object is the source that is an object of the cluster, without its
+	// Data; nil if none is.
+	Object *Object
+	// Version, Link and Lease are those of the first source that has them.
+	Version, Link string
+	Lease         delivery.Lease
+}
+
+// learn takes over what is known of one read beside its data.
+func (r *Result) learn(one *read) {
+	if r.Version == "" {
+		r.Version = cmp.Or(one.doc.Version, one.object.Version)
+	}
+	if r.Link == "" {
+		r.Link = one.doc.Link
+	}
+	if r.Lease.IsZero() {
+		r.Lease = one.doc.Lease
+	}
+	if one.src.Take == delivery.TakeObject {
+		obj := one.object
+		obj.Data = nil
+		r.Object = &obj
+	}
 }
 
 // Options are the terms of a Fetch. Zero fields take the defaults.
@@ -43,12 +93,11 @@ const (
 
 // Fetch reads all sources and returns their data, later ones winning where
 // keys collide. What several sources name is read once, so that all of them
-// see the same state of it. skipped are the fields of the sources that were
-// left out under SkipMissing.
+// see the same state of it.
 //
 // The error is a *delivery.Error that names the first source that failed, and
 // never holds a value. Which one that is does not depend on timing.
-func Fetch(ctx context.Context, r Reader, sources []delivery.Source, opts Options) (data secret.Data, skipped []string, err error) {
+func Fetch(ctx context.Context, r Reader, sources []delivery.Source, opts Options) (Result, error) {
 	if opts.MaxBytes <= 0 {
 		opts.MaxBytes = DefaultMaxBytes
 	}
@@ -57,27 +106,28 @@ func Fetch(ctx context.Context, r Reader, sources []delivery.Source, opts Option
 	}
 	reads := plan(sources)
 	if err := reads.run(ctx, r, opts); err != nil {
-		return nil, nil, err
+		return Result{}, err
 	}
-	data = secret.Data{}
+	out := Result{Data: secret.Data{}}
 	size := 0
 	for i := range sources {
 		src := &sources[i]
 		one := reads.of(src)
 		if one.missing {
-			skipped = append(skipped, src.Field)
+			out.Skipped = append(out.Skipped, src.Field)
 			continue
 		}
 		got, err := take(ctx, src, one)
 		if err != nil {
-			return nil, nil, err
+			return Result{}, err
 		}
 		if size += got.Size(); size > opts.MaxBytes {
-			return nil, nil, problem(src, delivery.Malformed, "there is more than %d bytes of data", opts.MaxBytes)
+			return Result{}, problem(src, delivery.Malformed, "there is more than %d bytes of data", opts.MaxBytes)
 		}
-		maps.Copy(data, got)
+		maps.Copy(out.Data, got)
+		out.learn(one)
 	}
-	return data, skipped, nil
+	return out, nil
 }
 
 // take makes a source's data of what was read for it.
@@ -93,6 +143,8 @@ func take(ctx context.Context, src *delivery.Source, got *read) (secret.Data, er
 		return finish(ctx, src, data)
 	case delivery.TakeFound:
 		return finish(ctx, src, got.found)
+	case delivery.TakeObject:
+		return got.object.Data, nil
 	}
 	return nil, problem(src, delivery.Unsupported, "there is no way to take %q", src.Take)
 }
@@ -149,6 +201,9 @@ func finish(ctx context.Context, src *delivery.Source, data secret.Data) (secret
 
 // where names the source in a message.
 func where(src *delivery.Source) string {
+	if src.Take == delivery.TakeObject {
+		return fmt.Sprintf("%s: %s", src.Field, src.Object)
+	}
 	s := fmt.Sprintf("%s: %s", src.Field, src.Store)
 	if src.Take == delivery.TakeFound {
 		return s + ", find"

@@ -127,7 +127,7 @@ func TestFetchKeepsOtherErrors(t *testing.T) {
 	for _, sources := range [][]delivery.Source{{value("v", "a", "")}, {value("v", "a", ""), value("w", "b", "")}} {
 		r := store("a", "1", "b", "2")
 		r.before = func(ctx context.Context, _ string) error { return ctx.Err() }
-		_, _, err = fetch.Fetch(ctx, r, sources, fetch.Options{})
+		_, err = fetch.Fetch(ctx, r, sources, fetch.Options{})
 		wantError(t, err, delivery.Unavailable, "interrupted")
 		if !errors.Is(err, context.Canceled) {
 			t.Error("the context's error is lost")
@@ -227,4 +227,23 @@ func TestFetchReportsTheFirstFailure(t *testing.T) {
 	}
 	_, err := run(t, r, fetch.Options{}, value("a", "first", ""), value("b", "second", ""), value("c", "third", ""))
 	wantError(t, err, delivery.SourceMissing, `key "first"`)
+}
+
+func TestAnObjectIsTakenAsItIs(t *testing.T) {
+	t.Parallel()
+	ref := delivery.ObjectRef{Kind: "Secret", Namespace: "a", Name: "tls"}
+	r := &memory{objects: map[delivery.ObjectRef]fetch.Object{ref: {
+		Data: secret.Data{"tls.key": secret.NewString("k")}, Type: "kubernetes.io/tls", Version: "7", Labels: map[string]string{"l": "1"},
+	}}}
+	src := delivery.Source{Field: "spec.source", Take: delivery.TakeObject, Object: ref}
+	got, err := fetch.Fetch(t.Context(), r, []delivery.Source{src}, fetch.Options{})
+	if err != nil || text(got.Data)["tls.key"] != "k" || got.Version != "7" || got.Object.Type != "kubernetes.io/tls" ||
+		got.Object.Labels["l"] != "1" || got.Object.Data != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	src.Object.Name = "other"
+	if _, err = fetch.Fetch(t.Context(), r, []delivery.Source{src}, fetch.Options{}); delivery.KindOf(err) != delivery.SourceMissing ||
+		!strings.Contains(err.Error(), "Secret a/other does not exist") {
+		t.Errorf("of nothing: %v", err)
+	}
 }

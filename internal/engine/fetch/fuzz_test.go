@@ -56,7 +56,7 @@ func FuzzProperty(f *testing.F) {
 			}
 		}
 		r := store("k", doc+canary)
-		_, _, err := fetch.Fetch(t.Context(), r, []delivery.Source{value("v", "k", property)}, fetch.Options{})
+		_, err := fetch.Fetch(t.Context(), r, []delivery.Source{value("v", "k", property)}, fetch.Options{})
 		harmless(t, err)
 	})
 }
@@ -77,9 +77,9 @@ func FuzzKeyConversion(f *testing.F) {
 		if unicode {
 			src.Convert = delivery.ConvertUnicode
 		}
-		data, _, err := fetch.Fetch(t.Context(), r, []delivery.Source{src}, fetch.Options{})
+		got, err := fetch.Fetch(t.Context(), r, []delivery.Source{src}, fetch.Options{})
 		harmless(t, err)
-		for key := range data {
+		for key := range got.Data {
 			if faults := validation.IsConfigMapKey(key); len(faults) > 0 {
 				t.Errorf("%q became %q: %v", one, key, faults)
 			}
@@ -105,11 +105,11 @@ func FuzzRewrite(f *testing.F) {
 			{merge(delivery.RewriteMerge{Into: into, IgnoreConflicts: true})},
 			{regex("^other$", ""), merge(delivery.RewriteMerge{Extract: true, Priority: []string{key}})},
 		} {
-			data, _, err := fetch.Fetch(t.Context(), r, []delivery.Source{extract("k", "", rewrites...)}, fetch.Options{})
+			got, err := fetch.Fetch(t.Context(), r, []delivery.Source{extract("k", "", rewrites...)}, fetch.Options{})
 			harmless(t, err)
-			for got := range data {
-				if faults := validation.IsConfigMapKey(got); len(faults) > 0 {
-					t.Errorf("%q: %v", got, faults)
+			for out := range got.Data {
+				if faults := validation.IsConfigMapKey(out); len(faults) > 0 {
+					t.Errorf("%q: %v", out, faults)
 				}
 			}
 		}

@@ -25,10 +25,11 @@ var vault = delivery.StoreRef{Kind: "ClusterSecretStore", Name: "vault"}
 
 // memory is a Reader over a map. Keys in fail fail with their error.
 type memory struct {
-	mu    sync.Mutex
-	docs  map[string]backend.Document
-	fail  map[string]error
-	reads []backend.Ref
+	mu      sync.Mutex
+	objects map[delivery.ObjectRef]fetch.Object
+	docs    map[string]backend.Document
+	fail    map[string]error
+	reads   []backend.Ref
 	// before, if set, is called before each read.
 	before func(ctx context.Context, key string) error
 }
@@ -57,6 +58,14 @@ func (m *memory) Read(ctx context.Context, _ delivery.StoreRef, ref backend.Ref)
 		return backend.Document{}, &backend.Error{Kind: backend.NotFound, Message: "it does not exist"}
 	}
 	return doc, nil
+}
+
+func (m *memory) Object(_ context.Context, ref delivery.ObjectRef) (fetch.Object, error) {
+	obj, ok := m.objects[ref]
+	if !ok {
+		return fetch.Object{}, &delivery.Error{Kind: delivery.SourceMissing, Message: ref.String() + " does not exist"}
+	}
+	return obj, nil
 }
 
 func (m *memory) Find(_ context.Context, _ delivery.StoreRef, q backend.Query) ([]backend.Ref, error) {
@@ -117,11 +126,11 @@ func transform(text string) delivery.Rewrite {
 
 func run(t *testing.T, r fetch.Reader, opts fetch.Options, sources ...delivery.Source) (map[string]string, error) {
 	t.Helper()
-	data, _, err := fetch.Fetch(t.Context(), r, sources, opts)
-	if err != nil && data != nil {
+	got, err := fetch.Fetch(t.Context(), r, sources, opts)
+	if err != nil && got.Data != nil {
 		t.Error("data beside an error")
 	}
-	return text(data), err
+	return text(got.Data), err
 }
 
 func text(data secret.Data) map[string]string {

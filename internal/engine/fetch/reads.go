@@ -13,13 +13,15 @@ import (
 type read struct {
 	src     *delivery.Source // the first that needs it
 	doc     backend.Document
+	object  Object
 	found   secret.Data
 	missing bool // the store says so, and that may be skipped
 }
 
 type readKey struct {
-	store delivery.StoreRef
-	ref   backend.Ref
+	store  delivery.StoreRef
+	ref    backend.Ref
+	object delivery.ObjectRef
 }
 
 // reads are the distinct reads of a Fetch, in order of their first use.
@@ -30,7 +32,7 @@ type reads struct {
 }
 
 func keyOf(src *delivery.Source) readKey {
-	return readKey{src.Store, backend.Ref{
+	return readKey{store: src.Store, object: src.Object, ref: backend.Ref{
 		Key: src.Remote.Key, Version: src.Remote.Version, Metadata: src.Remote.Metadata,
 	}}
 }
@@ -64,16 +66,19 @@ func (p *reads) run(ctx context.Context, r Reader, opts Options) error {
 	err := inOrder(ctx, len(p.list), opts.Parallel, func(ctx context.Context, i int) error {
 		one := p.list[i]
 		var err error
-		if one.src.Take == delivery.TakeFound {
+		switch one.src.Take {
+		case delivery.TakeFound:
 			one.found, err = find(ctx, r, one.src, opts)
-		} else {
+		case delivery.TakeObject:
+			one.object, err = r.Object(ctx, one.src.Object)
+		default:
 			k := keyOf(one.src)
 			one.doc, err = r.Read(ctx, k.store, k.ref)
 		}
 		if err == nil {
 			return nil
 		}
-		fail := failure(one.src, err)
+		fail := Failure(one.src, err)
 		if fail.Kind == delivery.SourceMissing && opts.SkipMissing {
 			one.missing = true
 			return nil
@@ -82,7 +87,7 @@ func (p *reads) run(ctx context.Context, r Reader, opts Options) error {
 	})
 	var known *delivery.Error
 	if err != nil && !errors.As(err, &known) {
-		return failure(p.list[0].src, err) // the caller's context ended
+		return Failure(p.list[0].src, err) // the caller's context ended
 	}
 	return err
 }

@@ -37,6 +37,10 @@ type Result struct {
 // The error is a *delivery.Error of kind ShapeFailed that names the template
 // and the line, and holds no value.
 func Render(ctx context.Context, sh delivery.Shape, data secret.Data, lookup Lookup, lim Limits) (Result, error) {
+	data, err := rekey(sh, data)
+	if err != nil {
+		return Result{}, err
+	}
 	t := sh.Template
 	if t == nil {
 		return Result{Data: maps.Clone(data)}, nil
@@ -91,7 +95,7 @@ func (s *shaper) all(t *delivery.Template) error {
 		{"metadata.annotations", t.Annotations, delivery.TargetAnnotations},
 	} {
 		for _, key := range slices.Sorted(maps.Keys(part.texts)) {
-			field := fmt.Sprintf("spec.target.template.%s[%q]", part.field, key)
+			field := fmt.Sprintf("%s.%s[%q]", t.Field, part.field, key)
 			out, err := s.run.Render(tmpl.Source{Text: part.texts[key]}, s.vars, false)
 			if err != nil {
 				return fail(field, err)

@@ -118,7 +118,7 @@ func TestRender(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := shape.Render(t.Context(), delivery.Shape{Template: c.tpl}, read, cluster.lookup, shape.Limits{})
+			got, err := shape.Render(t.Context(), of(c.tpl), read, cluster.lookup, shape.Limits{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -138,7 +138,7 @@ func TestRenderLeavesItsInputAlone(t *testing.T) {
 	t.Parallel()
 	in := secret.Data{"a": secret.NewString("1")}
 	for _, tpl := range []*delivery.Template{nil, {}, {Merge: true, Data: texts{"b": "2"}}} {
-		got, err := shape.Render(t.Context(), delivery.Shape{Template: tpl}, in, nil, shape.Limits{})
+		got, err := shape.Render(t.Context(), of(tpl), in, nil, shape.Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ func TestRenderErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := shape.Render(t.Context(), delivery.Shape{Template: c.tpl}, read, cluster.lookup, shape.Limits{})
+			got, err := shape.Render(t.Context(), of(c.tpl), read, cluster.lookup, shape.Limits{})
 			var e *delivery.Error
 			if !errors.As(err, &e) || e.Kind != delivery.ShapeFailed {
 				t.Fatalf("error %#v", err)
@@ -218,7 +218,7 @@ func TestRenderKeepsWhatTheLookupSays(t *testing.T) {
 	cause := &delivery.Error{Kind: delivery.Unavailable, Message: "the API server is away", RetryAfter: time.Minute}
 	lookup := func(context.Context, string, string, string) (secret.Value, error) { return secret.Value{}, cause }
 	tpl := &delivery.Template{From: []delivery.TemplateFrom{object("Secret", "s", delivery.TemplateItem{Key: "k"})}}
-	_, err := shape.Render(t.Context(), delivery.Shape{Template: tpl}, read, lookup, shape.Limits{})
+	_, err := shape.Render(t.Context(), of(tpl), read, lookup, shape.Limits{})
 	var e *delivery.Error
 	if !errors.As(err, &e) || e.RetryAfter != time.Minute || !errors.Is(err, cause) || !strings.HasSuffix(e.Message, `Secret "s", key "k": the API server is away`) {
 		t.Errorf("error %#v", err)
@@ -238,8 +238,47 @@ func BenchmarkRender(b *testing.B) {
 	}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := shape.Render(b.Context(), delivery.Shape{Template: tpl}, read, nil, shape.Limits{}); err != nil {
+		if _, err := shape.Render(b.Context(), of(tpl), read, nil, shape.Limits{}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// of is the shape with a template, at the place where External Secrets has it.
+func of(tpl *delivery.Template) delivery.Shape {
+	if tpl != nil {
+		tpl.Field = "spec.target.template"
+	}
+	return delivery.Shape{Template: tpl}
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	in := secret.Data{"A": secret.NewString("1"), "B": secret.NewString("Mg=="), "C": secret.NewString("3")}
+	for name, c := range map[string]struct {
+		shape delivery.Shape
+		want  texts
+		fault string
+	}{
+		"renamed":        {delivery.Shape{Keys: []delivery.KeyShape{{Key: "A", As: "a"}}}, texts{"a": "1", "B": "Mg==", "C": "3"}, ""},
+		"swapped":        {delivery.Shape{Keys: []delivery.KeyShape{{Key: "A", As: "C"}, {Key: "C", As: "A"}}}, texts{"C": "1", "B": "Mg==", "A": "3"}, ""},
+		"decoded, alone": {delivery.Shape{Only: true, Keys: []delivery.KeyShape{{Key: "B", Decode: delivery.DecodeBase64}, {Key: "gone"}}}, texts{"B": "2"}, ""},
+		"none of them":   {delivery.Shape{Only: true}, texts{}, ""},
+		"not decodable":  {delivery.Shape{Keys: []delivery.KeyShape{{Key: "A", Decode: delivery.DecodeBase64}}}, nil, `key "A": the value is not valid Base64`},
+		"no such name":   {delivery.Shape{Keys: []delivery.KeyShape{{Key: "A", As: "a/b"}}}, nil, `cannot be named "a/b"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := shape.Render(t.Context(), c.shape, in, nil, shape.Limits{})
+			if c.fault != "" {
+				if delivery.KindOf(err) != delivery.ShapeFailed || !strings.Contains(err.Error(), c.fault) {
+					t.Errorf("error %v", err)
+				}
+				return
+			}
+			if err != nil || !cmp.Equal(strs(got.Data), c.want) {
+				t.Errorf("%v, %v", strs(got.Data), err)
+			}
+		})
 	}
 }

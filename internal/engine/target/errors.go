@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ import (
 // wrap turns a failed write into a user's words. The API server's messages
 // quote what it refused, and a label may have been rendered from a secret:
 // so only parts that cannot hold a value are taken over.
-func wrap(dest *delivery.Destination, err error) error {
+func wrap(dest *Target, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -34,27 +35,27 @@ func wrap(dest *delivery.Destination, err error) error {
 	switch {
 	case apierrors.IsConflict(err):
 		e.Kind = delivery.Conflict
-		e.Message = fmt.Sprintf("Secret %s was changed by somebody else meanwhile", dest.Name)
+		e.Message = fmt.Sprintf("%s was changed by somebody else meanwhile", dest.ref())
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		e.Message = fmt.Sprintf("namespace %s is being deleted", dest.Namespace)
 	case apierrors.IsNotFound(err) && ofSecret(err):
 		e.Kind = delivery.Conflict
-		e.Message = fmt.Sprintf("Secret %s was deleted by somebody else meanwhile", dest.Name)
+		e.Message = fmt.Sprintf("%s was deleted by somebody else meanwhile", dest.ref())
 	case apierrors.IsNotFound(err):
 		e.Message = fmt.Sprintf("namespace %s does not exist", dest.Namespace)
 	case errors.As(err, &status):
-		e.Message = fmt.Sprintf("Secret %s: the API server refused the write: %s", dest.Name, refusal(status.Status()))
+		e.Message = fmt.Sprintf("%s: the API server refused the write: %s", dest.ref(), refusal(status.Status()))
 	default:
-		e.Message = fmt.Sprintf("Secret %s could not be written: the API server did not answer", dest.Name)
+		e.Message = fmt.Sprintf("%s could not be written: the API server did not answer", dest.ref())
 	}
 	return e
 }
 
-// ofSecret reports that the API server speaks of a Secret itself, and not of
+// ofSecret reports that the API server speaks of the object itself, and not of
 // its namespace.
 func ofSecret(err error) bool {
 	var status apierrors.APIStatus
-	return errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == "secrets"
+	return errors.As(err, &status) && status.Status().Details != nil && slices.Contains([]string{"secrets", "configmaps"}, status.Status().Details.Kind)
 }
 
 // refusal is a status without the values that it quotes.
@@ -120,7 +121,7 @@ func unquoted(message string) string {
 }
 
 // known are the words of RBAC and of quotas, which name rights and counts.
-var known = regexp.MustCompile(`(exceeded quota: .*|failed quota: .*|cannot [a-z]+ resource "secrets" .*)$`)
+var known = regexp.MustCompile(`(exceeded quota: .*|failed quota: .*|cannot [a-z]+ resource "(secrets|configmaps)" .*)$`)
 
 // forbidden keeps words that hold no value.
 func forbidden(message string) string {

@@ -1,10 +1,12 @@
-// Package target writes Secrets: each whole, in one write, and only those
-// that are ours to write.
+// Package target writes Secrets and ConfigMaps: each whole, in one write, and
+// only those that are ours to write.
 package target
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -18,10 +20,40 @@ import (
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
-// Desired is what a Secret should hold of ours.
+// Target is one object that is written, on the terms of a destination.
+type Target struct {
+	// Destination with the Namespace and Name of this one object.
+	*delivery.Destination
+	// Cluster is the name of another cluster; empty is the operator's own.
+	Cluster string
+	// OwnerOf tells whose target an object is, under Marked.
+	OwnerOf OwnerOf
+	// Remake lets an object that is wholly ours be deleted and made anew where
+	// it cannot be changed: the copies of a source may change their type.
+	Remake bool
+	// Seen is the object's metadata as last watched, nil if it was not seen;
+	// it may lag behind.
+	Seen *metav1.PartialObjectMetadata
+	// Memory is what the last Apply left.
+	Memory Memory
+}
+
+// OwnerOf names the object whose target another is, by what is written on it.
+type OwnerOf func(*metav1.ObjectMeta) (types.NamespacedName, bool)
+
+// ref is how messages name the target.
+func (t *Target) ref() string { return t.kind() + " " + t.Name }
+
+func (t *Target) kind() string { return cmp.Or(t.Kind, kindSecret) }
+
+// Desired is what an object should hold of ours.
 type Desired struct {
 	Data                secret.Data
+	Type                string
 	Labels, Annotations map[string]string
+	// Stamps are annotations that tell of a write and cause none, unless they
+	// are missing or empty.
+	Stamps map[string]string
 }
 
 // Memory is what we know of a Secret since we wrote it or found it right. It
@@ -39,8 +71,10 @@ type Memory struct {
 	Immutable bool
 	// Empty: it holds no data.
 	Empty bool
-	// Labels and Annotations are the keys that we set.
-	Labels, Annotations []string
+	// Type that was desired.
+	Type string
+	// Labels, Annotations and Stamps are the keys that we set.
+	Labels, Annotations, Stamps []string
 }
 
 // Result is how an Apply ended.
@@ -51,9 +85,11 @@ type Result struct {
 	Memory  Memory
 }
 
-// Writer writes Secrets with a client that does not throttle.
+// Writer writes Secrets and ConfigMaps with clients that do not throttle.
 type Writer struct {
-	Core corev1client.SecretsGetter
+	Core corev1client.CoreV1Interface
+	// Other gives the client of another cluster.
+	Other func(cluster string) (corev1client.CoreV1Interface, error)
 	// Key keys the digests in Memory.
 	Key secret.Key
 	// Rival reports whether the object that writes as this field manager
@@ -62,13 +98,17 @@ type Writer struct {
 	Rival func(ctx context.Context, dest *delivery.Destination, manager string) bool
 }
 
-// Apply makes the Secret what is desired. seen is the Secret's metadata as
-// last watched, nil if it was not seen; it may lag behind. Without a change
-// of either side since mem was made there is no request at all. The error is
-// a *delivery.Error.
-func (w *Writer) Apply(ctx context.Context, dest *delivery.Destination, want Desired, seen *metav1.PartialObjectMetadata, mem Memory) (Result, error) {
+// Apply makes the object what is desired. Without a change of either side
+// since Memory was made there is no request at all. The error is a
+// *delivery.Error.
+func (w *Writer) Apply(ctx context.Context, dest *Target, want Desired) (Result, error) {
+	seen, mem := dest.Seen, dest.Memory
 	if err := checkSize(dest, want.Data); err != nil {
 		return Result{}, err
+	}
+	if privileged(dest, corev1.SecretType(want.Type)) {
+		return Result{}, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
+			"%s is not made: Secrets of type %s are acted on by the cluster itself", dest.ref(), want.Type)}
 	}
 	digest := w.digest(dest, want)
 	if seen != nil && mem.Digest == digest && mem.Knows(seen) {
@@ -85,7 +125,7 @@ func (w *Writer) Apply(ctx context.Context, dest *delivery.Destination, want Des
 			return res, wrap(dest, err)
 		}
 	}
-	current, err := w.current(ctx, dest, seen, mem)
+	current, err := w.current(ctx, dest)
 	switch {
 	case apierrors.IsNotFound(err) && dest.Creation == delivery.Merge:
 		return Result{Missing: true}, nil
@@ -100,7 +140,7 @@ func (w *Writer) Apply(ctx context.Context, dest *delivery.Destination, want Des
 
 // checkSize refuses what the API server would (ValidateSecret: the sum of the
 // values).
-func checkSize(dest *delivery.Destination, d secret.Data) error {
+func checkSize(dest *Target, d secret.Data) error {
 	size := 0
 	for _, v := range d {
 		size += v.Len()
@@ -109,12 +149,12 @@ func checkSize(dest *delivery.Destination, d secret.Data) error {
 		return nil
 	}
 	return &delivery.Error{Kind: delivery.WriteFailed, Message: fmt.Sprintf(
-		"the data for Secret %s takes %d bytes, and a Secret holds at most %d: deliver fewer keys, or split it over several objects",
-		dest.Name, size, corev1.MaxSecretSize)}
+		"the data for %s takes %d bytes, and a %s holds at most %d: deliver fewer keys, or split it over several objects",
+		dest.ref(), size, dest.kind(), corev1.MaxSecretSize)}
 }
 
 // digest is over everything that an update could write.
-func (w *Writer) digest(dest *delivery.Destination, want Desired) secret.Digest {
+func (w *Writer) digest(dest *Target, want Desired) secret.Digest {
 	all := make(secret.Data, len(want.Data)+len(want.Labels)+len(want.Annotations)+2)
 	for k, v := range want.Data {
 		all["d/"+k] = v
@@ -125,7 +165,7 @@ func (w *Writer) digest(dest *delivery.Destination, want Desired) secret.Digest 
 	for k, v := range want.Annotations {
 		all["a/"+k] = secret.NewString(v)
 	}
-	all["type"] = secret.NewString(dest.Type)
+	all["type"] = secret.NewString(want.Type)
 	all["terms"] = secret.NewString(fmt.Sprint(dest.Creation, dest.Immutable, dest.Owner.UID, dest.Finalizers))
 	return w.Key.Digest(all)
 }
@@ -138,26 +178,44 @@ func (m Memory) Knows(seen *metav1.PartialObjectMetadata) bool {
 
 // Holds reports that the destination's terms of ownership are met by a Secret
 // as it was seen.
-func Holds(dest *delivery.Destination, seen *metav1.PartialObjectMetadata) bool {
-	return seen.DeletionTimestamp == nil &&
-		(dest.Creation != delivery.Owner || controller(&seen.ObjectMeta, dest) == ours)
+func Holds(dest *Target, seen *metav1.PartialObjectMetadata) bool {
+	switch {
+	case seen.DeletionTimestamp != nil:
+		return false
+	case dest.Creation == delivery.Marked:
+		return marked(dest, seen) == ours
+	}
+	return dest.Creation != delivery.Owner || controller(&seen.ObjectMeta, dest) == ours
 }
 
 // Recognise reads a Secret that somebody wrote to, and reports whether it is
 // still as remembered, others' labels and annotations aside. Then mem is what
 // to remember from now on.
-func (w *Writer) Recognise(ctx context.Context, dest *delivery.Destination, mem Memory) (Memory, bool) {
+func (w *Writer) Recognise(ctx context.Context, dest *Target) (Memory, bool) {
+	mem := dest.Memory
 	if mem.Version == "" || mem.Name != dest.Name || mem.Frozen || dest.Creation.Merges() {
 		return mem, false
 	}
-	got, err := w.Core.Secrets(dest.Namespace).Get(ctx, dest.Name, metav1.GetOptions{})
+	objs, err := w.objects(dest)
+	if err != nil {
+		return mem, false
+	}
+	got, err := objs.get(ctx, dest.Name)
 	if err != nil || got.DeletionTimestamp != nil {
 		return mem, false // the run that follows finds out
 	}
 	if dest.Creation == delivery.Owner && controller(&got.ObjectMeta, dest) != ours {
 		return mem, false
 	}
-	is := Desired{Data: secret.FromMap(got.Data), Labels: pick(got.Labels, mem.Labels), Annotations: pick(got.Annotations, mem.Annotations)}
+	if dest.Creation == delivery.Marked && marked(dest, got) != ours {
+		return mem, false
+	}
+	for _, key := range mem.Stamps {
+		if got.Annotations[key] == "" {
+			return mem, false
+		}
+	}
+	is := Desired{Type: mem.Type, Data: secret.FromMap(got.Data), Labels: pick(got.Labels, mem.Labels), Annotations: pick(got.Annotations, mem.Annotations)}
 	if w.digest(dest, is) != mem.Digest {
 		return mem, false
 	}
@@ -201,12 +259,17 @@ type state struct {
 
 // current learns what an update needs to know of the existing Secret, with a
 // read only if memory does not say it.
-func (w *Writer) current(ctx context.Context, dest *delivery.Destination, seen *metav1.PartialObjectMetadata, mem Memory) (state, error) {
+func (w *Writer) current(ctx context.Context, dest *Target) (state, error) {
+	seen, mem := dest.Seen, dest.Memory
 	known := seen != nil && mem.Name == dest.Name && mem.Version != "" && mem.Version == seen.ResourceVersion
 	if known && mem.Immutable == dest.Immutable && !dest.Creation.Merges() {
 		return state{meta: seen.ObjectMeta, memory: mem, empty: mem.Empty, labels: mem.Labels, annotations: mem.Annotations}, nil
 	}
-	got, err := w.Core.Secrets(dest.Namespace).Get(ctx, dest.Name, metav1.GetOptions{})
+	objs, err := w.objects(dest)
+	if err != nil {
+		return state{}, err
+	}
+	got, err := objs.get(ctx, dest.Name)
 	if err != nil {
 		return state{}, err
 	}
@@ -217,13 +280,13 @@ func (w *Writer) current(ctx context.Context, dest *delivery.Destination, seen *
 	}, nil
 }
 
-func (w *Writer) create(ctx context.Context, dest *delivery.Destination, want Desired, digest secret.Digest) (Result, error) {
+func (w *Writer) create(ctx context.Context, dest *Target, want Desired, digest secret.Digest) (Result, error) {
 	obj := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: dest.Namespace, Name: dest.Name,
-			Labels: want.Labels, Annotations: want.Annotations, Finalizers: dest.Finalizers,
+			Labels: want.Labels, Annotations: want.annotations(), Finalizers: dest.Finalizers,
 		},
-		Type: corev1.SecretType(dest.Type), Data: want.Data.Reveal(),
+		Type: corev1.SecretType(want.Type), Data: want.Data.Reveal(),
 	}
 	if dest.Immutable {
 		obj.Immutable = &dest.Immutable
@@ -231,7 +294,11 @@ func (w *Writer) create(ctx context.Context, dest *delivery.Destination, want De
 	if dest.Creation == delivery.Owner {
 		obj.OwnerReferences = []metav1.OwnerReference{ownerReference(dest.Owner)}
 	}
-	got, err := w.Core.Secrets(dest.Namespace).Create(ctx, obj, metav1.CreateOptions{FieldManager: dest.FieldManager})
+	objs, err := w.objects(dest)
+	if err != nil {
+		return Result{}, err
+	}
+	got, err := objs.create(ctx, obj, dest.FieldManager)
 	if err != nil {
 		return Result{}, err
 	}
@@ -242,29 +309,17 @@ func (w *Writer) create(ctx context.Context, dest *delivery.Destination, want De
 func remember(s *corev1.Secret, want Desired, digest secret.Digest) Memory {
 	return Memory{Name: s.Name, Version: s.ResourceVersion, Digest: digest,
 		Immutable: s.Immutable != nil && *s.Immutable, Empty: len(s.Data) == 0,
-		Labels: sortedKeys(want.Labels), Annotations: sortedKeys(want.Annotations)}
+		Type: want.Type, Labels: sortedKeys(want.Labels), Annotations: sortedKeys(want.Annotations), Stamps: sortedKeys(want.Stamps)}
 }
 
-// Delete removes the Secret if dest.Owner controls it, and reports whether
-// there was one.
-func (w *Writer) Delete(ctx context.Context, dest *delivery.Destination, name string) (bool, error) {
-	secrets := w.Core.Secrets(dest.Namespace)
-	got, err := secrets.Get(ctx, name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err):
-		return false, nil
-	case err != nil:
-		return false, wrap(dest, err)
+// annotations are all that a write sets.
+func (d *Desired) annotations() map[string]string {
+	if len(d.Stamps) == 0 {
+		return d.Annotations
 	}
-	if c := metav1.GetControllerOf(got); c == nil || string(c.UID) != dest.Owner.UID {
-		return false, nil
-	}
-	err = secrets.Delete(ctx, name, metav1.DeleteOptions{
-		Preconditions: &metav1.Preconditions{UID: &got.UID, ResourceVersion: &got.ResourceVersion}})
-	if apierrors.IsNotFound(err) {
-		return false, nil
-	}
-	return err == nil, wrap(dest, err)
+	all := maps.Clone(d.Stamps)
+	maps.Copy(all, d.Annotations)
+	return all
 }
 
 func ownerReference(o delivery.Object) metav1.OwnerReference {
@@ -274,6 +329,9 @@ func ownerReference(o delivery.Object) metav1.OwnerReference {
 }
 
 func sortedKeys(m map[string]string) []string {
+	if len(m) == 0 {
+		return nil
+	}
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

@@ -120,7 +120,14 @@ func want(pairs ...string) target.Desired {
 // apply applies with what a watch that lags not would have seen.
 func (b *bed) apply(d *delivery.Destination, w target.Desired, mem target.Memory) (target.Result, error) {
 	b.t.Helper()
-	return b.writer.Apply(b.t.Context(), d, w, b.seen(d.Name), mem)
+	return b.with(d, w, b.seen(d.Name), mem)
+}
+
+// with applies with what the watch has seen.
+func (b *bed) with(d *delivery.Destination, w target.Desired, seen *metav1.PartialObjectMetadata, mem target.Memory) (target.Result, error) {
+	b.t.Helper()
+	w.Type = d.Type
+	return b.writer.Apply(b.t.Context(), &target.Target{Destination: d, Seen: seen, Memory: mem}, w)
 }
 
 // seen is the Secret's metadata as the operator keeps it; nil if there is
@@ -205,7 +212,7 @@ func TestALifeTakesTheFewestRequests(t *testing.T) {
 	// The watch lags behind our own write.
 	older := b.seen("s")
 	older.ResourceVersion = "1"
-	res, err = b.writer.Apply(t.Context(), d, want("k=1", "old=x"), older, mem)
+	res, err = b.with(d, want("k=1", "old=x"), older, mem)
 	mem = b.did(res, err, delivery.NoChange, "")
 
 	res, err = b.apply(d, want("k=2"), mem)
@@ -229,14 +236,14 @@ func TestALifeTakesTheFewestRequests(t *testing.T) {
 	// but neither a wrong word.
 	gone := b.seen("s")
 	must(t, b.Delete(t.Context(), "s", metav1.DeleteOptions{}))
-	_, err = b.writer.Apply(t.Context(), d, want("k=3"), gone, mem)
+	_, err = b.with(d, want("k=3"), gone, mem)
 	b.refused(err, delivery.Conflict)
 	b.requests()
 	res, err = b.apply(d, want("k=3"), mem)
 	b.did(res, err, delivery.Created, "GET POST")
 
 	// Made by somebody, and the watch does not say so yet.
-	res, err = b.writer.Apply(t.Context(), d, want("k=3"), nil, target.Memory{})
+	res, err = b.with(d, want("k=3"), nil, target.Memory{})
 	b.did(res, err, delivery.NoChange, "POST GET")
 }
 
@@ -252,14 +259,14 @@ func TestAWriteAfterSomebodyElsesIsAConflict(t *testing.T) {
 	_, err = b.Update(t.Context(), s, metav1.UpdateOptions{})
 	must(t, err)
 	b.requests()
-	_, err = b.writer.Apply(t.Context(), d, want("k=2"), before, res.Memory)
+	_, err = b.with(d, want("k=2"), before, res.Memory)
 	b.refused(err, delivery.Conflict)
 	b.holds("k=theirs")
 
 	// Another Secret of the same name is not the one that was seen.
 	must(t, b.Delete(t.Context(), "s", metav1.DeleteOptions{}))
 	b.create(&corev1.Secret{Data: map[string][]byte{"k": []byte("other")}})
-	_, err = b.writer.Apply(t.Context(), d, want("k=2"), before, res.Memory)
+	_, err = b.with(d, want("k=2"), before, res.Memory)
 	b.refused(err, delivery.Conflict)
 	b.holds("k=other")
 }
@@ -499,7 +506,7 @@ func TestRefusals(t *testing.T) {
 	t.Run("no namespace", func(t *testing.T) {
 		t.Parallel()
 		b := newBed(t)
-		_, err := b.writer.Apply(t.Context(), b.dest(func(d *delivery.Destination) { d.Namespace = "nowhere" }), want("k=1"), nil, target.Memory{})
+		_, err := b.with(b.dest(func(d *delivery.Destination) { d.Namespace = "nowhere" }), want("k=1"), nil, target.Memory{})
 		b.refused(err, delivery.WriteFailed, "namespace nowhere does not exist")
 	})
 	for _, kind := range []corev1.SecretType{corev1.SecretTypeServiceAccountToken, corev1.SecretTypeBootstrapToken} {
@@ -524,7 +531,7 @@ func TestRefusals(t *testing.T) {
 		t.Parallel()
 		b := newBed(t)
 		b.writer.Core = core(t, &rest.Config{Host: "http://127.0.0.1:1"})
-		_, err := b.writer.Apply(t.Context(), b.dest(), want("k=1"), nil, target.Memory{})
+		_, err := b.with(b.dest(), want("k=1"), nil, target.Memory{})
 		b.refused(err, delivery.WriteFailed, "did not answer")
 		if errors.Unwrap(err) == nil {
 			t.Error("the cause is gone")
@@ -549,11 +556,11 @@ func TestDeleteTakesOnlyWhatIsOurs(t *testing.T) {
 			t.Parallel()
 			b := newBed(t)
 			b.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{OwnerReferences: c.refs}})
-			gone, err := b.writer.Delete(t.Context(), b.dest(), "s")
+			gone, err := b.writer.Delete(t.Context(), &target.Target{Destination: b.dest()})
 			if err != nil || gone != c.gone || (b.seen("s") == nil) != c.gone {
 				t.Errorf("gone %v, error %v", gone, err)
 			}
-			if gone, err := b.writer.Delete(t.Context(), b.dest(), "nothing"); gone || err != nil {
+			if gone, err := b.writer.Delete(t.Context(), &target.Target{Destination: b.dest(func(d *delivery.Destination) { d.Name = "nothing" })}); gone || err != nil {
 				t.Errorf("of nothing: gone %v, error %v", gone, err)
 			}
 		})

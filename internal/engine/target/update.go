@@ -2,16 +2,16 @@ package target
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/secret"
@@ -19,24 +19,31 @@ import (
 
 // update brings an existing Secret to what is desired, with one patch that
 // fails if anybody wrote meanwhile.
-func (w *Writer) update(ctx context.Context, dest *delivery.Destination, want Desired, cur state, digest secret.Digest) (Result, error) {
+func (w *Writer) update(ctx context.Context, dest *Target, want Desired, cur state, digest secret.Digest) (Result, error) {
 	if cur.meta.DeletionTimestamp != nil {
 		return Result{}, &delivery.Error{Kind: delivery.WriteFailed, Message: fmt.Sprintf(
-			"Secret %s is being deleted and still held by finalizers %v; it is made anew once it is gone", dest.Name, cur.meta.Finalizers)}
+			"%s is being deleted and still held by finalizers %v; it is made anew once it is gone", dest.ref(), cur.meta.Finalizers)}
 	}
-	if err := privileged(dest, cur.full); err != nil {
-		return Result{}, err
+	if cur.full != nil && privileged(dest, cur.full.Type) {
+		return Result{}, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
+			"%s is of type %s, which the cluster itself acts on: choose another name for the target", dest.ref(), cur.full.Type)}
 	}
 	adopting, err := w.claim(ctx, dest, want, cur)
 	if err != nil {
 		return Result{}, err
+	}
+	if refused := unchangeable(dest, want, cur); refused != nil {
+		if !dest.Remake || adopting {
+			return Result{}, refused
+		}
+		return w.remake(ctx, dest, want, cur, digest)
 	}
 	right := cur.full != nil && holds(dest, want, cur) && !adopting
 	if right {
 		return Result{Memory: remember(cur.full, want, digest)}, nil
 	}
 	if cur.full != nil && cur.full.Immutable != nil && *cur.full.Immutable {
-		return frozen(dest, want, cur, digest)
+		return w.frozen(ctx, dest, want, cur, digest)
 	}
 	if cur.full == nil && cur.memory.Immutable {
 		// As asked, or current would have read it: nothing to write again.
@@ -44,8 +51,11 @@ func (w *Writer) update(ctx context.Context, dest *delivery.Destination, want De
 		mem.Digest, mem.Frozen = digest, true
 		return Result{Memory: mem}, nil
 	}
-	got, err := w.Core.Secrets(dest.Namespace).Patch(ctx, dest.Name, types.StrategicMergePatchType,
-		patch(dest, want, cur), metav1.PatchOptions{FieldManager: dest.FieldManager})
+	objs, err := w.objects(dest)
+	if err != nil {
+		return Result{}, err
+	}
+	got, err := objs.patch(ctx, dest.Name, patch(dest, want, cur), dest.FieldManager)
 	if err != nil {
 		return Result{}, wrap(dest, err)
 	}
@@ -59,29 +69,56 @@ func (w *Writer) update(ctx context.Context, dest *delivery.Destination, want De
 	return res, nil
 }
 
-// privileged refuses Secrets that Kubernetes itself acts on: with the right
+// privileged reports Secrets that Kubernetes itself acts on: with the right
 // annotation it fills in the token of a service account, for whoever can read
-// the Secret. Only such as were made without us can be met here, for none are
-// made.
-func privileged(dest *delivery.Destination, s *corev1.Secret) error {
-	if s == nil || s.Type != corev1.SecretTypeServiceAccountToken && s.Type != corev1.SecretTypeBootstrapToken || string(s.Type) == dest.Type {
+// the Secret, and in kube-system it takes one for a credential.
+func privileged(dest *Target, kind corev1.SecretType) bool {
+	return dest.kind() == kindSecret && (kind == corev1.SecretTypeServiceAccountToken || kind == corev1.SecretTypeBootstrapToken)
+}
+
+// unchangeable says why an object that is Marked cannot become what is
+// desired; nil if it can. The other policies leave that to the API server's
+// own words.
+func unchangeable(dest *Target, want Desired, cur state) error {
+	if dest.Creation != delivery.Marked || dest.kind() != kindSecret || cur.full == nil {
 		return nil
 	}
-	return &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
-		"Secret %s is of type %s, which the cluster itself acts on: choose another target.name", dest.Name, s.Type)}
+	have, wanted := string(cur.full.Type), cmp.Or(want.Type, string(corev1.SecretTypeOpaque))
+	if have == wanted {
+		return nil
+	}
+	return &delivery.Error{Kind: delivery.TargetType, Have: have, Want: wanted, Message: fmt.Sprintf(
+		"%s is of type %s and should be %s, which cannot be changed: delete it to have it made anew", dest.ref(), have, wanted)}
+}
+
+// remake deletes what is ours and makes it anew.
+func (w *Writer) remake(ctx context.Context, dest *Target, want Desired, cur state, digest secret.Digest) (Result, error) {
+	objs, err := w.objects(dest)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := objs.delete(ctx, cur.full); err != nil && !apierrors.IsNotFound(err) {
+		return Result{}, wrap(dest, err)
+	}
+	res, err := w.create(ctx, dest, want, digest)
+	res.Change = delivery.Updated
+	return res, wrap(dest, err)
 }
 
 // frozen answers for a Secret that can no longer be written. As asked for, it
 // is fine as it is; otherwise somebody else froze it.
-func frozen(dest *delivery.Destination, want Desired, cur state, digest secret.Digest) (Result, error) {
+func (w *Writer) frozen(ctx context.Context, dest *Target, want Desired, cur state, digest secret.Digest) (Result, error) {
 	mine := controller(&cur.meta, dest) == ours || dest.Creation != delivery.Owner
+	if dest.Remake {
+		return w.remake(ctx, dest, want, cur, digest)
+	}
 	if dest.Immutable && mine {
 		mem := remember(cur.full, want, digest)
 		mem.Frozen = !sameData(dest, want, cur)
 		return Result{Memory: mem}, nil
 	}
 	return Result{}, &delivery.Error{Kind: delivery.TargetImmutable, Message: fmt.Sprintf(
-		"Secret %s is immutable and holds something else: delete it to have it made anew", dest.Name)}
+		"%s is immutable and holds something else: delete it to have it made anew", dest.ref())}
 }
 
 // controlledBy is who controls a Secret.
@@ -96,7 +133,7 @@ const (
 
 // controller tells who controls the Secret. The UID is not compared: an
 // object restored from a backup has a new one.
-func controller(meta *metav1.ObjectMeta, dest *delivery.Destination) controlledBy {
+func controller(meta *metav1.ObjectMeta, dest *Target) controlledBy {
 	c := metav1.GetControllerOfNoCopy(meta)
 	switch {
 	case c == nil:
@@ -116,16 +153,19 @@ func group(apiVersion string) string {
 
 // claim reports whether the write takes the Secret over from nobody, or why
 // it must not be written.
-func (w *Writer) claim(ctx context.Context, dest *delivery.Destination, want Desired, cur state) (adopting bool, err error) {
+func (w *Writer) claim(ctx context.Context, dest *Target, want Desired, cur state) (adopting bool, err error) {
+	if dest.Creation == delivery.Marked {
+		return claimMarked(dest, cur)
+	}
 	switch controller(&cur.meta, dest) {
 	case sibling:
 		return false, &delivery.Error{Kind: delivery.TargetOwned, Message: fmt.Sprintf(
-			"Secret %s belongs to %s %s: give one of the two another target.name", dest.Name, dest.Owner.Kind, metav1.GetControllerOfNoCopy(&cur.meta).Name)}
+			"%s belongs to %s %s: give one of the two another target.name", dest.ref(), dest.Owner.Kind, metav1.GetControllerOfNoCopy(&cur.meta).Name)}
 	case others:
 		if dest.Creation == delivery.Owner {
 			c := metav1.GetControllerOfNoCopy(&cur.meta)
 			return false, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
-				"Secret %s is controlled by %s %s: choose another target.name, or creationPolicy Merge", dest.Name, c.Kind, c.Name)}
+				"%s is controlled by %s %s: choose another target.name, or creationPolicy Merge", dest.ref(), c.Kind, c.Name)}
 		}
 	case nobody:
 		adopting = dest.Creation == delivery.Owner
@@ -136,29 +176,29 @@ func (w *Writer) claim(ctx context.Context, dest *delivery.Destination, want Des
 
 // contested refuses to write keys that another object of the language wrote:
 // two writers of one key would undo each other for ever.
-func (w *Writer) contested(ctx context.Context, dest *delivery.Destination, want Desired, cur state) error {
+func (w *Writer) contested(ctx context.Context, dest *Target, want Desired, cur state) error {
 	if cur.full == nil || dest.Siblings == "" {
 		return nil
 	}
 	theirs := ownedFields(cur.full.ManagedFields, func(manager string) bool {
-		return strings.HasPrefix(manager, dest.Siblings) && manager != dest.FieldManager && w.Rival(ctx, dest, manager)
+		return strings.HasPrefix(manager, dest.Siblings) && manager != dest.FieldManager && w.Rival(ctx, dest.Destination, manager)
 	})
 	for _, key := range theirs.under("f:data") {
 		_, wanted := want.Data[key]
 		_, there := cur.full.Data[key]
 		if there && (wanted || !dest.Creation.Merges()) {
 			return &delivery.Error{Kind: delivery.TargetOwned, Message: fmt.Sprintf(
-				"key %q of Secret %s is written by another %s (field manager %s): give one of the two another target.name or key",
-				key, dest.Name, dest.Owner.Kind, theirs.managerOf(key))}
+				"key %q of %s is written by another %s (field manager %s): give one of the two another target.name or key",
+				key, dest.ref(), dest.Owner.Kind, theirs.managerOf(key))}
 		}
 	}
 	return nil
 }
 
 // holds reports that the Secret already is what is desired.
-func holds(dest *delivery.Destination, want Desired, cur state) bool {
+func holds(dest *Target, want Desired, cur state) bool {
 	s := cur.full
-	if dest.Type != "" && string(s.Type) != dest.Type || !sameData(dest, want, cur) {
+	if want.Type != "" && string(s.Type) != want.Type || !sameData(dest, want, cur) {
 		return false
 	}
 	if dest.Immutable && (s.Immutable == nil || !*s.Immutable) {
@@ -168,11 +208,17 @@ func holds(dest *delivery.Destination, want Desired, cur state) bool {
 		dest.Creation != delivery.Owner && controller(&s.ObjectMeta, dest) == ours {
 		return false
 	}
-	return hasMeta(s.Labels, want.Labels, cur.labels) && hasMeta(s.Annotations, want.Annotations, cur.annotations)
+	for key := range want.Stamps {
+		if s.Annotations[key] == "" {
+			return false
+		}
+	}
+	mine := slices.DeleteFunc(slices.Clone(cur.annotations), func(k string) bool { _, stamp := want.Stamps[k]; return stamp })
+	return hasMeta(s.Labels, want.Labels, cur.labels) && hasMeta(s.Annotations, want.Annotations, mine)
 }
 
 // sameData compares all data, or where others' keys may be beside ours, ours.
-func sameData(dest *delivery.Destination, want Desired, cur state) bool {
+func sameData(dest *Target, want Desired, cur state) bool {
 	for k, v := range want.Data {
 		got, ok := cur.full.Data[k]
 		if !ok || !bytes.Equal(got, v.Reveal()) {
@@ -197,7 +243,7 @@ func hasMeta(have, want map[string]string, mine []string) bool {
 }
 
 // patch is a strategic merge patch that carries the version it is meant for.
-func patch(dest *delivery.Destination, want Desired, cur state) []byte {
+func patch(dest *Target, want Desired, cur state) map[string]any {
 	data := map[string]any{}
 	switch {
 	case dest.Creation.Merges():
@@ -216,7 +262,7 @@ func patch(dest *delivery.Destination, want Desired, cur state) []byte {
 		// No two Secrets ever have the same version.
 		"resourceVersion": cur.meta.ResourceVersion,
 		"labels":          metaPatch(want.Labels, cur.labels, nil),
-		"annotations":     metaPatch(want.Annotations, cur.annotations, dest.Marks.Stale),
+		"annotations":     metaPatch(want.annotations(), cur.annotations, dest.Marks.Stale),
 	}
 	if refs := ownerPatch(dest, &cur.meta); len(refs) > 0 {
 		meta["ownerReferences"] = refs
@@ -225,17 +271,13 @@ func patch(dest *delivery.Destination, want Desired, cur state) []byte {
 		meta["finalizers"] = missing
 	}
 	body := map[string]any{"metadata": meta, "data": data}
-	if dest.Type != "" {
-		body["type"] = corev1.SecretType(dest.Type)
+	if want.Type != "" && dest.kind() == kindSecret {
+		body["type"] = corev1.SecretType(want.Type)
 	}
 	if dest.Immutable {
 		body["immutable"] = true
 	}
-	out, err := json.Marshal(body)
-	if err != nil {
-		panic("a map of strings and bytes always marshals: " + err.Error())
-	}
-	return out
+	return body
 }
 
 // metaPatch sets what is wanted and removes what was ours, and what is stale.
@@ -252,7 +294,7 @@ func metaPatch(want map[string]string, mine, stale []string) map[string]any {
 
 // ownerPatch makes the object the Secret's controller under Owner, and not
 // its controller otherwise.
-func ownerPatch(dest *delivery.Destination, meta *metav1.ObjectMeta) []any {
+func ownerPatch(dest *Target, meta *metav1.ObjectMeta) []any {
 	var out []any
 	have := false
 	for _, ref := range meta.OwnerReferences {

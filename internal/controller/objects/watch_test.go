@@ -1,4 +1,4 @@
-package controller
+package objects
 
 import (
 	"slices"
@@ -9,7 +9,7 @@ import (
 )
 
 func listed(namespace, name, version string) *metav1.PartialObjectMetadata {
-	obj := PartialSecret()
+	obj := Partial(Secret)
 	obj.Namespace, obj.Name, obj.ResourceVersion = namespace, name, version
 	obj.Labels = map[string]string{"dropped": "yes"}
 	return obj
@@ -17,9 +17,9 @@ func listed(namespace, name, version string) *metav1.PartialObjectMetadata {
 
 func TestTheWatchOfSecretsTellsChangesAndGaps(t *testing.T) {
 	t.Parallel()
-	s := NewSecrets(nil, []string{"a", "b"})
+	s := New(Options{Kind: Secret, Namespaces: []string{"a", "b"}})
 	var told []string
-	s.watch(func(obj client.Object) {
+	s.OnChange(func(obj client.Object) {
 		told = append(told, obj.GetNamespace()+"/"+obj.GetName()+"@"+obj.GetResourceVersion())
 	})
 	expect := func(what string, want ...string) {
@@ -30,7 +30,7 @@ func TestTheWatchOfSecretsTellsChangesAndGaps(t *testing.T) {
 		}
 		told = nil
 	}
-	a, b := &secretStore{Secrets: s, namespace: "a"}, &secretStore{Secrets: s, namespace: "b"}
+	a, b := &store{Watch: s, namespace: "a"}, &store{Watch: s, namespace: "b"}
 	do := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -67,12 +67,12 @@ func TestTheWatchOfSecretsTellsChangesAndGaps(t *testing.T) {
 
 func TestTheWatchOfSecretsKeepsWhatAWriteMustKnow(t *testing.T) {
 	t.Parallel()
-	s := NewSecrets(nil, nil)
+	s := New(Options{Kind: Secret, Namespaces: nil})
 	yes := true
 	obj := listed("a", "x", "1")
 	obj.Finalizers = []string{"example.com/hold"}
 	obj.OwnerReferences = []metav1.OwnerReference{{Kind: "Pod", Name: "p"}, {APIVersion: "v1", Kind: "Node", Name: "n", UID: "u", Controller: &yes}}
-	if err := (&secretStore{Secrets: s}).Add(obj); err != nil {
+	if err := (&store{Watch: s}).Add(obj); err != nil {
 		t.Fatal(err)
 	}
 	got := s.Get("a", "x")

@@ -1,0 +1,270 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/tacit-secrets/tacit/internal/controller/objects"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/engine"
+	"github.com/tacit-secrets/tacit/internal/engine/spread"
+	"github.com/tacit-secrets/tacit/internal/engine/target"
+)
+
+// place is where one object of a destination is.
+type place struct{ cluster, namespace, name string }
+
+func placeOf(p *engine.Place) place { return place{p.Cluster, p.Namespace, p.Name} }
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.cluster, q.cluster), cmp.Compare(p.namespace, q.namespace), cmp.Compare(p.name, q.name))
+}
+
+// held is what is known of one place.
+type held struct {
+	place
+	target.Memory
+}
+
+// holdings are those of one object, in the order of their places: most
+// objects have one, some have thousands.
+type holdings []held
+
+func (h holdings) of(p place) target.Memory {
+	i, ok := slices.BinarySearchFunc(h, p, func(e held, p place) int { return e.compare(p) })
+	if !ok {
+		return target.Memory{}
+	}
+	return h[i].Memory
+}
+
+// remember are the holdings after a run.
+func remember(places []engine.Place, memories []target.Memory) holdings {
+	h := make(holdings, len(places))
+	for i := range places {
+		h[i] = held{placeOf(&places[i]), memories[i]}
+	}
+	slices.SortFunc(h, func(a, b held) int { return a.compare(b.place) })
+	return h
+}
+
+// watchOf is the watch of what a destination is made of.
+func (s *Shared) watchOf(kind string) *objects.Watch {
+	if kind == objects.ConfigMap {
+		return s.ConfigMaps
+	}
+	return s.Secrets
+}
+
+// places are where the plan's destination is to be, and former those that hold
+// what is the object's and should not any longer.
+//
+// A pattern that is at fault admits nothing, which must not pass for a wish to
+// have nothing: then there is an error, and nothing is taken back.
+func (r *deliveryReconciler) places(ctx context.Context, plan *delivery.Delivery, mem *memory) (places, former []engine.Place, err error) {
+	dest := &plan.Destination
+	watch := r.watchOf(dest.Kind)
+	owned := r.owned(watch, types.NamespacedName{Namespace: plan.Object.Namespace, Name: plan.Object.Name})
+	var want []place
+	switch {
+	case dest.Store != (delivery.StoreRef{}), dest.Name == "" || dest.Creation == delivery.None:
+	case dest.Spread == nil:
+		want = []place{{"", dest.Namespace, dest.Name}}
+	default:
+		want = r.spread(ctx, plan, watch, owned)
+		if err := cmp.Or(r.Matcher.Fault(dest.Spread.Into), r.Matcher.Fault(dest.Spread.Within)); err != nil {
+			return nil, nil, err
+		}
+	}
+	wanted := make(map[place]bool, len(want))
+	for _, p := range want {
+		if wanted[p] {
+			continue
+		}
+		wanted[p] = true
+		one := engine.Place{Cluster: p.cluster, Namespace: p.namespace, Name: p.name, Memory: mem.targets.of(p)}
+		if p.cluster == "" {
+			one.Seen = watch.Get(p.namespace, p.name)
+			one.Follower = follows(dest, one.Seen)
+		}
+		places = append(places, one)
+	}
+	if dest.Leave {
+		return places, nil, nil
+	}
+	for _, name := range owned {
+		if p := (place{"", name.Namespace, name.Name}); !wanted[p] {
+			one := engine.Place{Namespace: p.namespace, Name: p.name, Seen: watch.Get(p.namespace, p.name)}
+			if !follows(dest, one.Seen) {
+				former = append(former, one)
+			}
+		}
+	}
+	for _, h := range mem.targets {
+		if h.cluster != "" && !wanted[h.place] {
+			former = append(former, engine.Place{Cluster: h.cluster, Namespace: h.namespace, Name: h.name, Memory: h.Memory})
+		}
+	}
+	return places, former, nil
+}
+
+// owned lists what bears the object's mark.
+func (r *deliveryReconciler) owned(watch *objects.Watch, owner types.NamespacedName) []types.NamespacedName {
+	if _, ok := r.dialect.(dialect.Marked); !ok {
+		return nil
+	}
+	return watch.Find(r.ownerKey(owner))
+}
+
+func (r *deliveryReconciler) ownerKey(owner types.NamespacedName) string {
+	return "owner/" + r.name + "/" + owner.String()
+}
+
+// follows reports that the object is there because its maker wants it filled.
+func follows(dest *delivery.Destination, seen *metav1.PartialObjectMetadata) bool {
+	if seen == nil || len(dest.Marks.Follow) == 0 {
+		return false
+	}
+	for k, v := range dest.Marks.Annotations {
+		if f, ok := dest.Marks.Follow[k]; ok && f != v && seen.Annotations[k] == v {
+			return false
+		}
+	}
+	return true
+}
+
+// spread lists the places of a destination in many namespaces. The source is
+// never one of them.
+func (r *deliveryReconciler) spread(ctx context.Context, plan *delivery.Delivery, watch *objects.Watch, owned []types.NamespacedName) []place {
+	dest := &plan.Destination
+	var all []place
+	add := func(p place) {
+		source := delivery.ObjectRef{Kind: cmp.Or(dest.Kind, objects.Secret), Namespace: p.namespace, Name: p.name}
+		if p.cluster != "" || !slices.Contains(plan.Objects(), source) {
+			all = append(all, p)
+		}
+	}
+	within := map[string]bool{}
+	for _, ns := range r.namespaces(ctx) {
+		if dest.Spread.Within != nil && !r.Matcher.Admits(dest.Spread.Within, ns) {
+			continue
+		}
+		within[ns.Name] = true
+		if r.Matcher.Admits(dest.Spread.Into, ns) {
+			add(place{"", ns.Name, dest.Name})
+		}
+	}
+	if dest.Spread.Followers {
+		for _, name := range owned {
+			if within[name.Namespace] && follows(dest, watch.Get(name.Namespace, name.Name)) {
+				add(place{"", name.Namespace, name.Name})
+			}
+		}
+	}
+	for _, cluster := range dest.Spread.Clusters {
+		add(place{cluster, r.Clusters.Namespace(cluster, plan.Object.Namespace), dest.Name})
+	}
+	return all
+}
+
+// namespaces are those that copies can be made in: not such as are going.
+func (r *deliveryReconciler) namespaces(ctx context.Context) []spread.Namespace {
+	var all []spread.Namespace
+	if !r.ClusterScoped {
+		for _, name := range r.Namespaces {
+			all = append(all, spread.Namespace{Name: name})
+		}
+		return all
+	}
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(partial("Namespace").GroupVersionKind())
+	if err := r.Cluster.GetCache().List(ctx, list); err != nil {
+		return nil // the cache shuts down
+	}
+	for i := range list.Items {
+		if ns := &list.Items[i]; ns.DeletionTimestamp == nil {
+			all = append(all, spread.Namespace{Name: ns.Name, Labels: ns.Labels})
+		}
+	}
+	return all
+}
+
+// intact reports that nobody touched what the object made since it was found
+// right: the versions are those remembered, here or in the status.
+func (r *deliveryReconciler) intact(plan *delivery.Delivery, mem *memory, places, former []engine.Place, current bool) bool {
+	dest := &plan.Destination
+	switch {
+	case len(former) > 0:
+		return false
+	case len(places) == 0, dest.Creation == delivery.Orphan,
+		mem.result == delivery.Retained, mem.result == delivery.Deleted:
+		return true
+	}
+	for i := range places {
+		if !r.placeIntact(plan, mem, &places[i], current) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *deliveryReconciler) placeIntact(plan *delivery.Delivery, mem *memory, p *engine.Place, current bool) bool {
+	dest := &plan.Destination
+	switch {
+	case p.Cluster != "":
+		return p.Memory.Version != ""
+	case p.Seen == nil:
+		return mem.result == delivery.Missing
+	case p.Memory.Version != "":
+		return p.Memory.Knows(p.Seen)
+	case dest.Bound.Name != dest.Name:
+		return false
+	}
+	// After a start. Where reading the sources again could bring what the
+	// policy does not want, a Secret that is there and ours is right.
+	return dest.Bound.Version == p.Seen.ResourceVersion ||
+		settled(&plan.Schedule, current) && target.Holds(engine.TargetOf(dest, p, r.ownerOf()), p.Seen)
+}
+
+// recognise looks at the places that somebody touched, and reports whether all
+// are as they were nevertheless.
+func (r *deliveryReconciler) recognise(ctx context.Context, plan *delivery.Delivery, mem *memory, places, former []engine.Place) bool {
+	if len(former) > 0 {
+		return false
+	}
+	mem.targets = slices.Clone(mem.targets) // others may be reading it
+	for i := range places {
+		p := &places[i]
+		if p.Seen == nil || p.Cluster != "" {
+			return false
+		}
+		if p.Memory.Version != "" && p.Memory.Knows(p.Seen) {
+			continue
+		}
+		known, same := r.Engine.Writer.Recognise(ctx, engine.TargetOf(&plan.Destination, p, r.ownerOf()))
+		if !same {
+			return false
+		}
+		mem.targets.set(placeOf(p), known)
+	}
+	return true
+}
+
+func (h holdings) set(p place, m target.Memory) {
+	if i, ok := slices.BinarySearchFunc(h, p, func(e held, p place) int { return e.compare(p) }); ok {
+		h[i].Memory = m
+	}
+}
+
+// ownerOf is the language's own; nil where an owner reference tells.
+func (r *deliveryReconciler) ownerOf() target.OwnerOf {
+	if m, ok := r.dialect.(dialect.Marked); ok {
+		return m.OwnerOf
+	}
+	return nil
+}

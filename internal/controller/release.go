@@ -1,0 +1,109 @@
+package controller
+
+import (
+	"context"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/engine"
+)
+
+// hold puts the finalizer on an object that is about to make what the garbage
+// collector would leave behind.
+func (r *deliveryReconciler) hold(ctx context.Context, obj client.Object, finalizer string) (client.Object, error) {
+	if finalizer == "" || slices.Contains(obj.GetFinalizers(), finalizer) {
+		return obj, nil
+	}
+	return r.setFinalizers(ctx, obj, append(slices.Clone(obj.GetFinalizers()), finalizer))
+}
+
+// goes takes back what an object made that is being deleted, and then lets it
+// go.
+func (r *deliveryReconciler) goes(ctx context.Context, obj client.Object) (reconcile.Result, error) {
+	name := client.ObjectKeyFromObject(obj)
+	// An invalid manifest still says whose the places are.
+	plan, _ := r.dialect.Translate(obj)
+	finalizers := r.kind.Finalizers
+	if plan.Finalizer != "" {
+		finalizers = append(slices.Clone(finalizers), plan.Finalizer)
+	}
+	holds := func(f string) bool { return slices.Contains(obj.GetFinalizers(), f) }
+	if slices.ContainsFunc(finalizers, holds) {
+		mem := r.memories.of(name, obj.GetUID())
+		out := r.takeBack(ctx, &plan, &mem)
+		r.emit(obj, r.dialect.Report(obj.DeepCopyObject().(client.Object), out, r.Now()))
+		if out.Err != nil {
+			mem.failures++
+			r.memories.keep(name, mem)
+			return reconcile.Result{RequeueAfter: retryAfter(mem.failures, out.Err)}, nil
+		}
+	}
+	r.memories.forget(name)
+	return reconcile.Result{}, r.release(ctx, obj, finalizers)
+}
+
+// takeBack deletes what bears the object's marks and revokes what a store lent
+// it. A lease that cannot be revoked any more ends by itself.
+func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delivery, mem *memory) delivery.Outcome {
+	out := delivery.Outcome{Result: delivery.Deleted, At: r.Now()}
+	if !plan.Destination.Leave {
+		out = r.takePlaces(ctx, plan, mem)
+	}
+	if out.Err != nil || plan.Leases == nil || plan.Leases.Held.IsZero() {
+		return out
+	}
+	held := plan.Leases.Held
+	out.LeaseChange = delivery.LeaseLeft
+	if plan.Destination.Leave || held.Renewed.Add(held.Duration).Before(r.Now()) {
+		return out
+	}
+	stores, err := r.access.stores(ctx, plan)
+	if err == nil {
+		err = r.Engine.Revoke(ctx, &reader{r.Broker, stores, plan.Object.Namespace, r.Now()}, plan)
+	}
+	switch kind := delivery.KindOf(err); {
+	case err == nil:
+		out.LeaseChange = delivery.LeaseRevoked
+	case kind == delivery.Unavailable || kind == delivery.Throttled:
+		out.Result, out.Err = delivery.Failed, asFailure(err)
+	}
+	return out
+}
+
+// takePlaces deletes what bears the object's marks.
+func (r *deliveryReconciler) takePlaces(ctx context.Context, plan *delivery.Delivery, mem *memory) delivery.Outcome {
+	none := *plan
+	none.Sources, none.Rollout, none.Leases = nil, nil, nil
+	none.Destination.Name, none.Destination.Spread, none.Destination.Store = "", nil, delivery.StoreRef{}
+	_, former, err := r.places(ctx, &none, mem)
+	if err != nil {
+		return delivery.Outcome{Result: delivery.Failed, Err: asFailure(err), At: r.Now()}
+	}
+	return r.Engine.TakeBack(ctx, engine.Job{Plan: &none, Former: former, OwnerOf: r.ownerOf()})
+}
+
+// gone forgets an object. Where it was an annotated one, nothing held it until
+// its copies were taken back: that is done now. A namespace that is not
+// watched may hold it still.
+func (r *deliveryReconciler) gone(ctx context.Context, name types.NamespacedName) (reconcile.Result, error) {
+	mem := r.memories.of(name, r.memories.uid(name))
+	r.wakes.take(name)
+	if marked, ok := r.dialect.(dialect.Marked); ok && marked != nil && r.kind.Annotated && r.watchOf(r.kind.GVK.Kind).Sees(name.Namespace) {
+		ghost := partial(r.kind.GVK.Kind)
+		ghost.SetNamespace(name.Namespace)
+		ghost.SetName(name.Name)
+		plan, _ := r.dialect.Translate(ghost)
+		if out := r.takePlaces(ctx, &plan, &mem); out.Err != nil {
+			mem.failures++
+			r.memories.keep(name, mem)
+			return reconcile.Result{RequeueAfter: retryAfter(mem.failures, out.Err)}, nil
+		}
+	}
+	r.memories.forget(name)
+	return reconcile.Result{}, nil
+}

@@ -1,0 +1,230 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/engine/fetch"
+	"github.com/tacit-secrets/tacit/internal/engine/shape"
+	"github.com/tacit-secrets/tacit/internal/engine/target"
+	"github.com/tacit-secrets/tacit/internal/secret"
+)
+
+// parallel bounds the writes of one object that are under way at once: as
+// many as the API server takes without getting slower.
+const parallel = 32
+
+// target is a place on the terms of the destination.
+func (r *run) target(p *Place) *target.Target {
+	return TargetOf(&r.job.Plan.Destination, p, r.job.OwnerOf)
+}
+
+// TargetOf is a place on the terms of a destination.
+func TargetOf(dest *delivery.Destination, p *Place, ownerOf target.OwnerOf) *target.Target {
+	one := *dest
+	one.Namespace, one.Name, one.Spread = p.Namespace, p.Name, nil
+	return &target.Target{
+		Destination: &one, Cluster: p.Cluster, OwnerOf: ownerOf, Seen: p.Seen, Memory: p.Memory,
+		Remake: dest.Spread != nil && !p.Follower,
+	}
+}
+
+// desired adds the terms of the destination to what was read and rendered.
+func (r *run) desired(got fetch.Result, shaped shape.Result) target.Desired {
+	plan := r.job.Plan
+	dest := &plan.Destination
+	want := target.Desired{Data: shaped.Data, Type: dest.Type, Stamps: r.stamps(got)}
+	labels, annotations := map[string]string{}, map[string]string{}
+	if obj := got.Object; obj != nil {
+		if want.Type == "" {
+			want.Type = obj.Type
+		}
+		if plan.Shape.Carry.Labels {
+			labels = shape.Carried(obj.Labels, plan.Shape.Carry.Without)
+		}
+		if plan.Shape.Carry.Annotations {
+			annotations = shape.Carried(obj.Annotations, plan.Shape.Carry.Without)
+		}
+	}
+	for _, m := range []map[string]string{dest.Labels, shaped.Labels, dest.Marks.Labels} {
+		maps.Copy(labels, m)
+	}
+	for _, m := range []map[string]string{dest.Annotations, shaped.Annotations, dest.Marks.Annotations} {
+		maps.Copy(annotations, m)
+	}
+	want.Labels, want.Annotations = labels, annotations
+	return want
+}
+
+// stamps are the annotations that tell of this write.
+func (r *run) stamps(got fetch.Result) map[string]string {
+	var out map[string]string
+	for key, stamp := range r.job.Plan.Destination.Marks.Stamps {
+		value := ""
+		switch stamp {
+		case delivery.StampTime:
+			value = r.Now().UTC().Format(time.RFC3339)
+		case delivery.StampVersion:
+			value = got.Version
+		case delivery.StampLink:
+			value = got.Link
+		case delivery.StampLease:
+			value = r.out.Lease.ID
+		case delivery.StampLeaseDuration:
+			if !r.out.Lease.IsZero() {
+				value = strconv.Itoa(int(r.out.Lease.Duration.Seconds()))
+			}
+		}
+		if value == "" {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[key] = value
+	}
+	return out
+}
+
+// spread writes every place, and takes back what should be nowhere. What goes
+// wrong in one place stops no other.
+func (r *run) spread(ctx context.Context, want target.Desired) error {
+	follow := want
+	if len(r.job.Plan.Destination.Marks.Follow) > 0 {
+		follow.Annotations = maps.Clone(want.Annotations)
+		maps.Copy(follow.Annotations, r.job.Plan.Destination.Marks.Follow)
+	}
+	var mu sync.Mutex
+	each(r.job.Places, func(i int, p *Place) {
+		w := want
+		if p.Follower {
+			w = follow
+		}
+		res, err := r.place(ctx, p, w)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			r.memories[i] = target.Memory{}
+			r.refuse(p, err)
+			return
+		}
+		r.memories[i] = res.Memory
+		r.out.Places++
+		if res.Change != delivery.NoChange {
+			r.out.Written++
+			r.out.Change = res.Change
+		}
+	})
+	return r.leave(ctx)
+}
+
+// place writes one place. Who loses against another writer looks again.
+func (r *run) place(ctx context.Context, p *Place, want target.Desired) (target.Result, error) {
+	const tries = 4
+	t := r.target(p)
+	for try := 1; ; try++ {
+		res, err := r.Writer.Apply(ctx, t, want)
+		if delivery.KindOf(err) != delivery.Conflict || try == tries || ctx.Err() != nil {
+			return res, err
+		}
+		t.Memory = target.Memory{Name: p.Name, Version: "0"} // nothing is known, so that it is read
+	}
+}
+
+// leave takes back the former places, and sums up what went wrong.
+func (r *run) leave(ctx context.Context) error {
+	var mu sync.Mutex
+	each(r.job.Former, func(_ int, p *Place) {
+		gone, err := r.Writer.Delete(ctx, r.target(p))
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err != nil:
+			r.refuse(p, err)
+		case gone:
+			r.out.Written++
+			r.out.Change = delivery.Removed
+		}
+	})
+	return summary(r.out.Refused, len(r.job.Places)+len(r.job.Former))
+}
+
+func (r *run) refuse(p *Place, err error) {
+	failure := &delivery.Error{Kind: delivery.WriteFailed, Message: "interrupted", Err: err}
+	if known := (*delivery.Error)(nil); asError(err, &known) {
+		failure = known
+	}
+	r.out.Refused = append(r.out.Refused, delivery.Refusal{Namespace: p.Namespace, Name: p.Name, Err: failure})
+}
+
+// maxTold bounds how many places a message names.
+const maxTold = 3
+
+// summary is one error for all places that could not be served. It is as
+// final as the least final of them.
+func summary(refused []delivery.Refusal, of int) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	sortRefusals(refused)
+	first := refused[0].Err
+	var told []string
+	for i, f := range refused {
+		if i < maxTold {
+			told = append(told, "namespace "+f.Namespace+": "+f.Err.Message)
+		}
+		if first.Kind.Final() && !f.Err.Kind.Final() {
+			first = f.Err
+		}
+	}
+	more := ""
+	if n := len(refused) - maxTold; n > 0 {
+		more = fmt.Sprintf("; and %d more", n)
+	}
+	return &delivery.Error{Kind: first.Kind, RetryAfter: first.RetryAfter, Err: first, Have: first.Have, Want: first.Want,
+		Message: fmt.Sprintf("%d of %d places could not be served: %s%s", len(refused), of, strings.Join(told, "; "), more)}
+}
+
+// each calls fn for every place, some at a time.
+func each(places []Place, fn func(i int, p *Place)) {
+	var all sync.WaitGroup
+	slots := make(chan struct{}, parallel)
+	for i := range places {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			fn(i, &places[i])
+		})
+	}
+	all.Wait()
+}
+
+// store writes the result into a store.
+func (r *run) store(ctx context.Context, data secret.Data) error {
+	dest := &r.job.Plan.Destination
+	changed, err := r.job.Stores.Write(ctx, dest.Store, dest.Key, data)
+	if err != nil {
+		return fetch.Failure(&delivery.Source{Field: "destination", Store: dest.Store, Remote: delivery.Remote{Key: dest.Key}}, err)
+	}
+	r.out.Places = 1
+	if changed {
+		r.out.Written, r.out.Change = 1, delivery.Updated
+	}
+	return nil
+}
+
+// TakeBack deletes the former places of a job, of an object that is no more.
+func (e *Engine) TakeBack(ctx context.Context, job Job) delivery.Outcome {
+	r := &run{Engine: e, job: job, out: delivery.Outcome{Result: delivery.Deleted, At: e.Now()}}
+	if err := r.leave(ctx); err != nil {
+		r.out.Result = delivery.Failed
+		_ = asError(err, &r.out.Err)
+	}
+	return r.out
+}

@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/engine/fetch"
+	"github.com/tacit-secrets/tacit/internal/engine/shape"
+	"github.com/tacit-secrets/tacit/internal/engine/target"
+	"github.com/tacit-secrets/tacit/internal/secret"
+)
+
+// reader reads stores, and objects of the cluster. It implements
+// fetch.Reader.
+type reader struct {
+	Stores
+	*Engine
+}
+
+// Object implements fetch.Reader.
+func (e *Engine) Object(ctx context.Context, ref delivery.ObjectRef) (fetch.Object, error) {
+	var obj fetch.Object
+	var err error
+	var meta metav1.ObjectMeta
+	switch ref.Kind {
+	case "ConfigMap":
+		got, getErr := e.Core.ConfigMaps(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+		if err = getErr; err == nil {
+			s := target.FromConfigMap(got)
+			meta, obj.Data = s.ObjectMeta, secret.FromMap(s.Data)
+		}
+	default:
+		got, getErr := e.Core.Secrets(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+		if err = getErr; err == nil {
+			meta, obj.Data, obj.Type = got.ObjectMeta, secret.FromMap(got.Data), string(got.Type)
+		}
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return obj, &delivery.Error{Kind: delivery.SourceMissing, Err: err, Message: ref.String() + " does not exist"}
+	case apierrors.IsForbidden(err):
+		return obj, &delivery.Error{Kind: delivery.Refused, Err: err, Message: "the operator may not read " + ref.String()}
+	case err != nil:
+		return obj, &delivery.Error{Kind: delivery.Unavailable, Err: err, Message: ref.String() + " could not be read"}
+	}
+	obj.Version, obj.Labels, obj.Annotations = meta.ResourceVersion, meta.Labels, meta.Annotations
+	return obj, nil
+}
+
+// template reads a template with the rights of the object's namespace.
+func (e *Engine) template(plan *delivery.Delivery) shape.Lookup {
+	ns := plan.Object.Namespace
+	return func(ctx context.Context, kind, name, key string) (secret.Value, error) {
+		obj, err := e.Object(ctx, delivery.ObjectRef{Kind: kind, Namespace: ns, Name: name})
+		switch {
+		case delivery.KindOf(err) == delivery.SourceMissing:
+			return secret.Value{}, shapeError(err, "%s %s with templates does not exist in namespace %s", kind, name, ns)
+		case err != nil:
+			return secret.Value{}, shapeError(err, "%s %s with templates could not be read", kind, name)
+		}
+		value, ok := obj.Data[key]
+		if !ok {
+			return secret.Value{}, shapeError(nil, "%s %s has no template %q", kind, name, key)
+		}
+		return value, nil
+	}
+}
+
+func shapeError(err error, format string, args ...any) error {
+	return &delivery.Error{Kind: delivery.ShapeFailed, Message: fmt.Sprintf(format, args...), Err: err}
+}
+
+func asError(err error, as **delivery.Error) bool { return errors.As(err, as) }
+
+// sortRefusals puts them in the order of their places, so that a message does
+// not depend on timing.
+func sortRefusals(refused []delivery.Refusal) {
+	slices.SortFunc(refused, func(a, b delivery.Refusal) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+}

@@ -1,0 +1,118 @@
+package target
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+)
+
+// marked tells whose an object is by its marks.
+func marked(dest *Target, obj metav1.Object) controlledBy {
+	meta := &metav1.ObjectMeta{Labels: obj.GetLabels(), Annotations: obj.GetAnnotations()}
+	owner, ok := dest.OwnerOf(meta)
+	switch {
+	case ok && owner == (types.NamespacedName{Namespace: dest.Owner.Namespace, Name: dest.Owner.Name}):
+		return ours
+	case ok:
+		return sibling
+	case former(dest, meta):
+		return ours
+	}
+	return nobody
+}
+
+// former reports that the original made the object before it named owners.
+func former(dest *Target, meta *metav1.ObjectMeta) bool {
+	if _, named := meta.Annotations[dest.Marks.Owner]; named || len(dest.Marks.Former) == 0 {
+		return false
+	}
+	for k, v := range dest.Marks.Former {
+		if meta.Labels[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// claimMarked is claim under Marked.
+func claimMarked(dest *Target, cur state) (adopting bool, err error) {
+	if cur.full == nil {
+		return false, nil // nobody wrote since we did
+	}
+	if c := metav1.GetControllerOfNoCopy(&cur.meta); c != nil && controller(&cur.meta, dest) != ours {
+		return false, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
+			"%s is controlled by %s %s and is left alone", dest.ref(), c.Kind, c.Name)}
+	}
+	me := dest.Owner.Namespace + "/" + dest.Owner.Name
+	switch marked(dest, cur.full) {
+	case sibling:
+		owner, _ := dest.OwnerOf(&cur.meta)
+		return false, &delivery.Error{Kind: delivery.TargetOwned, Message: fmt.Sprintf(
+			"%s belongs to %s %s and is left alone", dest.ref(), dest.Owner.Kind, owner)}
+	case nobody:
+		if cur.meta.Annotations[delivery.Adopt] != me {
+			return false, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
+				"%s is there already and was not made by this %s; to give it away, annotate it with %s=%s",
+				dest.ref(), dest.Owner.Kind, delivery.Adopt, me)}
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+// Delete removes the object if it is dest.Owner's, and reports whether it did.
+func (w *Writer) Delete(ctx context.Context, dest *Target) (bool, error) {
+	objs, err := w.objects(dest)
+	if err != nil {
+		return false, err
+	}
+	got, err := objs.get(ctx, dest.Name)
+	switch {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, wrap(dest, err)
+	case !mayDelete(dest, got):
+		return false, nil
+	}
+	err = objs.delete(ctx, got)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, wrap(dest, err)
+}
+
+func mayDelete(dest *Target, got *corev1.Secret) bool {
+	c := metav1.GetControllerOf(got)
+	if dest.Creation != delivery.Marked {
+		return c != nil && string(c.UID) == dest.Owner.UID
+	}
+	if c != nil || marked(dest, got) != ours || byHand(dest, got) {
+		return false
+	}
+	for k, follow := range dest.Marks.Follow {
+		if follow != dest.Marks.Annotations[k] && got.Annotations[k] == follow {
+			return false // its maker only asked to have it filled
+		}
+	}
+	return true
+}
+
+// byHand reports that the object came with its marks from a person's hands: a
+// copy of a copy, which nobody asked us to look after.
+func byHand(dest *Target, got *corev1.Secret) bool {
+	owned := ownedFields(got.ManagedFields, func(manager string) bool { return strings.HasPrefix(manager, "kubectl") })
+	for _, key := range owned.under("f:metadata", "f:annotations") {
+		if key == dest.Marks.Owner {
+			return true
+		}
+	}
+	return false
+}
