@@ -2,6 +2,7 @@ package status_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,26 +33,27 @@ type road struct {
 	token string
 }
 
-func newRoad(t *testing.T, vault *delivery.VaultConfig) *road {
+func newRoad(t *testing.T, change func(*vaultsyncstatus.Options)) *road {
 	t.Helper()
 	r := &road{token: filepath.Join(t.TempDir(), "VAULT_TOKEN")}
-	r.Bed, _, _ = operatortest.WithOwn(t, func(o *operator.Options) {
-		if vault != nil {
-			o.Languages.VaultSyncStatus = vaultsyncstatus.Options{Vault: *vault, Interval: time.Second}
-			return
-		}
-		o.Languages.VaultSyncStatus = vaultsyncstatus.Options{
-			Vault: delivery.VaultConfig{
-				Server: testkit.SharedVault(t).Addr,
-				Auth:   delivery.VaultAuth{Token: &delivery.Credential{Kind: delivery.FromFile, Name: r.token}},
-			},
-			Interval: time.Second,
-		}
-	})
+	opts := vaultsyncstatus.Options{
+		Vault: delivery.VaultConfig{
+			Server: testkit.SharedVault(t).Addr,
+			Auth:   delivery.VaultAuth{Token: &delivery.Credential{Kind: delivery.FromFile, Name: r.token}},
+		},
+		Interval: interval,
+	}
+	if change != nil {
+		change(&opts)
+	}
+	r.Bed, _, _ = operatortest.WithOwn(t, func(o *operator.Options) { o.Languages.VaultSyncStatus = opts })
 	r.writeToken(r.Vault.RootToken)
 	r.vss = testkit.Client(t, r.Plane, vssv1.AddToScheme)
 	return r
 }
+
+// interval between looks at Vault, of which the original's is a minute.
+const interval = time.Second
 
 func (r *road) writeToken(token string) {
 	r.T.Helper()
@@ -208,7 +212,71 @@ func TestWhatCannotBeDoneIsSaid(t *testing.T) {
 // TestWithoutAVault every object says how to configure one.
 func TestWithoutAVault(t *testing.T) {
 	t.Parallel()
-	r := newRoad(t, &delivery.VaultConfig{})
+	r := newRoad(t, func(o *vaultsyncstatus.Options) { o.Vault = delivery.VaultConfig{} })
 	r.example()
 	r.says("Error", "VAULT_URL")
+}
+
+// TestManyObjectsReadOnce: objects that watch one path share its read, and
+// while nothing changes none of them is written.
+func TestManyObjectsReadOnce(t *testing.T) {
+	t.Parallel()
+	proxy := testkit.NewProxy(t, testkit.SharedVault(t).Addr, nil)
+	r := newRoad(t, func(o *vaultsyncstatus.Options) { o.Vault.Server = proxy.URL })
+	r.Put("my-app", map[string]any{"password": "one"})
+	r.example()
+	stamp := r.says("Already in Sync", "").Spec.TimeStamp
+	const many = 20
+	for i := range many {
+		v := r.object()
+		v.ObjectMeta = metav1.ObjectMeta{Namespace: r.NS, Name: fmt.Sprintf("more-%d", i)}
+		v.Spec.TimeStamp, v.Status = stamp, vssv1.VaultSyncStatusStatus{}
+		if err := r.vss.Create(t.Context(), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	versions := func() (all map[string]string, settled bool) {
+		list := &vssv1.VaultSyncStatusList{}
+		if err := r.vss.List(t.Context(), list, client.InNamespace(r.NS)); err != nil {
+			t.Fatal(err)
+		}
+		all, settled = map[string]string{}, true
+		for _, v := range list.Items {
+			all[v.Name] = v.ResourceVersion
+			settled = settled && v.Status.VaultSync.SyncStatus == "Already in Sync"
+		}
+		return all, settled
+	}
+	r.Eventually(func() error {
+		if _, ok := versions(); !ok {
+			return errors.New("not all are in sync yet")
+		}
+		return nil
+	})
+	before, _ := versions()
+	proxy.ResetCounts()
+	start := time.Now()
+	path := "/v1/secret/metadata/" + r.NS + "/my-app"
+	r.Eventually(func() error {
+		if n := proxy.Counts()[path]; n < 4 {
+			return fmt.Errorf("%d reads", n)
+		}
+		return nil
+	})
+	waves := int(time.Since(start)/interval) + 2
+	if n := proxy.Counts()[path]; n > 2*waves {
+		t.Errorf("%d objects cost %d reads in %d waves", many+1, n, waves)
+	}
+	for other, n := range proxy.Counts() {
+		if strings.Contains(other, "/data/") {
+			t.Errorf("%d reads of a value: %s", n, other)
+		}
+	}
+	after, _ := versions()
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("objects were written while nothing changed:\n%s", diff)
+	}
+	if got := r.generation(); got != 2 {
+		t.Errorf("the Deployment's generation is %d, want 2", got)
+	}
 }
