@@ -14,6 +14,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/broker"
 	"github.com/tacit-secrets/tacit/internal/controller"
+	"github.com/tacit-secrets/tacit/internal/engine/rollout"
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
@@ -66,7 +67,7 @@ func TestEveryTestThatAPromiseNamesIsThere(t *testing.T) {
 
 func TestMetricsAreThoseThatAreDescribed(t *testing.T) {
 	t.Parallel()
-	there := described(broker.NewMetrics(), controller.NewMetrics())
+	there := described(broker.NewMetrics(), controller.NewMetrics(), rollout.NewMetrics(nil))
 	said := regexp.MustCompile("(?m)^\\| `(tacit_\\w+)`").
 		FindAllStringSubmatch(read(t, filepath.Join(root(t), "docs", "metrics.md")), -1)
 	var names []string

@@ -151,7 +151,7 @@ func (b *bed) apply(manifest string) {
 			b.t.Fatalf("manifest: %v\n%s", err, manifest)
 		}
 		obj.SetNamespace(b.ns)
-		b.must(b.Client.Apply(b.t.Context(), client.ApplyConfigurationFromUnstructured(obj), client.FieldOwner("test"), client.ForceOwnership))
+		b.must(b.Apply(b.t.Context(), client.ApplyConfigurationFromUnstructured(obj), client.FieldOwner("test"), client.ForceOwnership))
 	}
 }
 

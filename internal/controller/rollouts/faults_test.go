@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -47,7 +48,8 @@ func TestNoneIsLostInAStormOfConflicts(t *testing.T) {
 	go func() {
 		n := 0
 		for ; ctx.Err() == nil; n++ {
-			d := b.get("Deployment", "web")
+			d := &appsv1.Deployment{}
+			d.Namespace, d.Name = b.ns, "web"
 			patch := fmt.Sprintf(`{"metadata":{"annotations":{"storm":"%d"}}}`, n)
 			_ = b.Patch(ctx, d, client.RawPatch(types.MergePatchType, []byte(patch)))
 		}

@@ -74,10 +74,8 @@ type memory struct {
 	// version that our last write brought the workload to.
 	version string
 	// since is when the change came that is not rolled out yet.
-	since time.Time
-	// failures in a row, and the last one's message.
-	failures int
-	failure  string
+	since    time.Time
+	failures int // in a row
 	// told: an event says that the workload waits for its turn.
 	told bool
 	// invalid is what was last said about its annotations.

@@ -42,7 +42,7 @@ type use struct{ kind, name, container string }
 // DeepCopyObject implements runtime.Object. What is kept is never changed.
 func (w *workload) DeepCopyObject() runtime.Object {
 	c := *w
-	w.PartialObjectMetadata.DeepCopyInto(&c.PartialObjectMetadata)
+	w.DeepCopyInto(&c.PartialObjectMetadata)
 	return &c
 }
 

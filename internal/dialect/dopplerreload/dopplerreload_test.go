@@ -1,4 +1,4 @@
-package dopplerreload_test
+package dopplerreload
 
 import (
 	"strings"
@@ -9,10 +9,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
-	"github.com/tacit-secrets/tacit/internal/dialect/dopplerreload"
 )
-
-const reload = "secrets.doppler.com/reload"
 
 func TestTranslate(t *testing.T) {
 	t.Parallel()
@@ -32,7 +29,7 @@ func TestTranslate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			plan, err := dopplerreload.New().Translate(dialect.Workload{
+			plan, err := New().Translate(dialect.Workload{
 				Workload: delivery.Workload{Kind: c.kind}, Annotations: c.own, Template: c.template,
 			})
 			if err != nil {
@@ -54,7 +51,7 @@ func TestMarkFitsIntoAKey(t *testing.T) {
 	short, long := "app", strings.Repeat("a", 49)
 	keys := map[string]bool{}
 	for _, name := range []string{short, long, long + "b", long + "c", strings.Repeat("x.", 126) + "x"} {
-		m := dopplerreload.New().Mark(dialect.Workload{}, []delivery.Reloaded{
+		m := New().Mark(dialect.Workload{}, []delivery.Reloaded{
 			{Object: delivery.ObjectRef{Kind: "Secret", Name: name}, Digest: "d"},
 		}, time.Time{})
 		if diff := cmp.Diff(m.Annotations, m.Template); diff != "" || len(m.Template) != 1 {

@@ -170,7 +170,7 @@ func list(s string) []string {
 // Bounds on what one annotation makes the operator keep, and do for each name
 // that it tries.
 const (
-	maxPattern = 512    // bytes of one
+	maxPattern = 512   // bytes of one
 	maxProgram = 2_000 // instructions of all, about
 )
 

@@ -116,7 +116,7 @@ func (b *bed) restart(w delivery.Workload, trigger, version string, want bool) {
 
 // refused asks for a restart that must fail, with a message that has all
 // parts.
-func (b *bed) refused(w delivery.Workload, kind delivery.ErrorKind, parts ...string) *delivery.Error {
+func (b *bed) refused(w delivery.Workload, kind delivery.ErrorKind, parts ...string) (retryAfter time.Duration) {
 	b.t.Helper()
 	got, err := b.runner.Restart(b.t.Context(), w, "VaultSyncStatus/x", "v9")
 	var failure *delivery.Error
@@ -128,7 +128,7 @@ func (b *bed) refused(w delivery.Workload, kind delivery.ErrorKind, parts ...str
 			b.t.Errorf("the message %q lacks %q", failure.Message, p)
 		}
 	}
-	return failure
+	return failure.RetryAfter
 }
 
 func TestRestartOnceForEachVersion(t *testing.T) {
@@ -213,14 +213,14 @@ func TestRestartWaitsForItsTurn(t *testing.T) {
 	b := newBed(t)
 	one, two := b.make("Deployment", "one"), b.make("Deployment", "two")
 	b.restart(one, "VaultSyncStatus/a", "v1", true)
-	failure := b.refused(two, delivery.RolloutFailed, "60 workloads a minute")
-	if failure.RetryAfter <= 0 || failure.RetryAfter > time.Second || b.runner.Limit.Waiting() != 1 {
-		t.Errorf("try again after %v; %d wait", failure.RetryAfter, b.runner.Limit.Waiting())
+	wait := b.refused(two, delivery.RolloutFailed, "60 workloads a minute")
+	if wait <= 0 || wait > time.Second || b.runner.Limit.Waiting() != 1 {
+		t.Errorf("try again after %v; %d wait", wait, b.runner.Limit.Waiting())
 	}
 	if n := value(t, b.runner.Metrics, "tacit_rollouts_waiting"); n != 1 {
 		t.Errorf("the gauge says %v", n)
 	}
-	b.now = b.now.Add(failure.RetryAfter)
+	b.now = b.now.Add(wait)
 	b.restart(two, "VaultSyncStatus/x", "v9", true)
 	if n := b.runner.Limit.Waiting(); n != 0 {
 		t.Errorf("%d wait", n)
