@@ -16,6 +16,7 @@ import (
 // operatorFlags are the flags of `tacit operator`.
 type operatorFlags struct {
 	operator.Options
+	vault               vaultFlags
 	logLevel, logFormat string
 }
 
@@ -34,7 +35,9 @@ With --namespace it serves those namespaces alone and needs no more than a Role
 in each; cluster-scoped stores are out of its reach then.`,
 		Example: `  tacit operator
   tacit operator --namespace team-a --namespace team-b --log-format text
-  tacit operator --leader-elect --metrics-bind-address :8080`,
+  tacit operator --leader-elect --metrics-bind-address :8080
+  tacit operator --without reflector --without kubed
+  VAULT_URL=https://vault.example.com tacit operator --vault-token-file /vault/token`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := newLogger(cmd.ErrOrStderr(), f.logLevel, f.logFormat)
@@ -48,6 +51,9 @@ in each; cluster-scoped stores are out of its reach then.`,
 				return fmt.Errorf("no cluster to work for: set KUBECONFIG or run in a pod: %w", err)
 			}
 			f.Log = log
+			if f.Languages.VaultSyncStatus.Vault, err = f.vault.config(); err != nil {
+				return err
+			}
 			return operator.Run(cmd.Context(), f.Options)
 		},
 	}
@@ -58,6 +64,10 @@ in each; cluster-scoped stores are out of its reach then.`,
 	flags.BoolVar(&f.LeaderElect, "leader-elect", false, "let one of several replicas work, by a Lease")
 	flags.StringVar(&f.LeaderNamespace, "leader-election-namespace", "", "namespace of the Lease (default: the pod's own)")
 	flags.StringVar(&f.Class, "controller-class", "default", "serve stores whose spec.controller is this, or empty")
+	languageFlags(flags, &f)
+	rolloutFlags(flags, &f.Rollouts)
+	f.vault.add(flags)
+	flags.StringVar(&f.HomeNamespace, "home-namespace", "", "namespace for the operator's own objects (default: the pod's own, else the first --namespace, else default)")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	flags.StringVar(&f.logFormat, "log-format", "json", "json or text")
 	return cmd

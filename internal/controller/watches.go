@@ -162,7 +162,7 @@ func (r *deliveryReconciler) wakeByTarget(ctx context.Context, obj client.Object
 	there := obj.GetDeletionTimestamp() == nil && r.watchOf(obj.GetObjectKind().GroupVersionKind().Kind).Get(p.namespace, p.name) != nil
 	names := r.objects.find(ctx, targetKey(p.namespace, p.name), targetKey(anyNamespace, p.name))
 	if marked, ok := r.dialect.(dialect.Marked); ok {
-		meta := &metav1.ObjectMeta{Labels: obj.GetLabels(), Annotations: obj.GetAnnotations()}
+		meta := &metav1.ObjectMeta{Namespace: p.namespace, Name: p.name, Labels: obj.GetLabels(), Annotations: obj.GetAnnotations()}
 		if owner, ok := marked.OwnerOf(meta); ok && !slices.Contains(names, owner) {
 			names = append(names, owner)
 		}

@@ -230,7 +230,7 @@ func (r *run) restart(ctx context.Context) error {
 		return nil
 	}
 	if r.Rollouts == nil {
-		return &delivery.Error{Kind: delivery.RolloutRefused, Message: "this operator restarts no workloads: run it without --rollouts=false"}
+		return &delivery.Error{Kind: delivery.RolloutRefused, Message: "this operator restarts no workloads: run it without --no-rollouts"}
 	}
 	restarted, err := r.Rollouts.Restart(ctx, plan.Rollout.Workload, plan.Object.String(), r.out.Version)
 	r.out.Restarted = restarted

@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,7 +16,7 @@ import (
 
 // marked tells whose an object is by its marks.
 func marked(dest *Target, obj metav1.Object) controlledBy {
-	meta := &metav1.ObjectMeta{Labels: obj.GetLabels(), Annotations: obj.GetAnnotations()}
+	meta := &metav1.ObjectMeta{Namespace: obj.GetNamespace(), Name: obj.GetName(), Labels: obj.GetLabels(), Annotations: obj.GetAnnotations()}
 	owner, ok := dest.OwnerOf(meta)
 	switch {
 	case ok && owner == (types.NamespacedName{Namespace: dest.Owner.Namespace, Name: dest.Owner.Name}):
@@ -97,18 +98,26 @@ func mayDelete(dest *Target, got *corev1.Secret) bool {
 	if c != nil || marked(dest, got) != ours || byHand(dest, got) {
 		return false
 	}
+	// What a follower's marks differ in tells that we made it ourselves, and
+	// not somebody who only asked to have it filled.
 	for k, follow := range dest.Marks.Follow {
-		if follow != dest.Marks.Annotations[k] && got.Annotations[k] == follow {
-			return false // its maker only asked to have it filled
+		if made := dest.Marks.Annotations[k]; follow != made && got.Annotations[k] != made {
+			return false
 		}
 	}
 	return true
 }
 
+// hands are the field managers of tools by which people write objects of their
+// own.
+var hands = []string{"kubectl", "helm", "argocd", "kustomize-controller", "pulumi", "terraform", "Terraform", "kapp"}
+
 // byHand reports that the object came with its marks from a person's hands: a
 // copy of a copy, which nobody asked us to look after.
 func byHand(dest *Target, got *corev1.Secret) bool {
-	owned := ownedFields(got.ManagedFields, func(manager string) bool { return strings.HasPrefix(manager, "kubectl") })
+	owned := ownedFields(got.ManagedFields, func(manager string) bool {
+		return slices.ContainsFunc(hands, func(h string) bool { return strings.HasPrefix(manager, h) })
+	})
 	for _, key := range owned.under("f:metadata", "f:annotations") {
 		if key == dest.Marks.Owner {
 			return true

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +27,10 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	dopplerv1 "github.com/tacit-secrets/tacit/api/doppler/v1alpha1"
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
+	mirrorsv1 "github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
+	vssv1 "github.com/tacit-secrets/tacit/api/vaultsyncstatus/v1"
 	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
@@ -68,6 +72,8 @@ func options(cfg *rest.Config, out io.Writer) operator.Options {
 	return operator.Options{
 		Config: cfg, MetricsAddress: "0", ProbeAddress: "0", Class: "default", Pause: 50 * time.Millisecond,
 		Registerer: prometheus.NewRegistry(),
+		// The Doppler of the sandbox listens there.
+		Languages: operator.LanguageOptions{DopplerHosts: []string{"127.0.0.1"}},
 		Log:        logr.FromSlogHandler(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.Level(-10)})),
 	}
 }
@@ -136,16 +142,20 @@ func WithoutOperator(t *testing.T) *Bed {
 	t.Helper()
 	plane, vault := testkit.SharedPlane(t), testkit.SharedVault(t)
 	return &Bed{
-		Client: testkit.Client(t, plane, esv1.AddToScheme), T: t,
+		Client: testkit.Client(t, plane, esv1.AddToScheme, mirrorsv1.AddToScheme, dopplerv1.AddToScheme, vssv1.AddToScheme), T: t,
 		Plane: plane, Vault: vault, NS: testkit.Namespace(t, plane), VaultAddr: vault.Addr,
 	}
 }
 
-// Apply creates or replaces the objects of a manifest. $NS, $VAULT and $TOKEN
-// stand for the test's namespace, Vault's address and its root token; objects
-// without a namespace go to the test's.
+// Apply creates or replaces the objects of a manifest. $NS, $VAULT, $TOKEN and
+// $DOPPLER stand for the test's namespace, Vault's address and its root token,
+// and the address of the sandbox's Doppler; objects without a namespace go to
+// the test's.
 func (b *Bed) Apply(manifest string) {
 	b.T.Helper()
+	if strings.Contains(manifest, "$DOPPLER") {
+		manifest = strings.ReplaceAll(manifest, "$DOPPLER", testkit.SharedClouds(b.T).Doppler.Addr)
+	}
 	manifest = strings.NewReplacer("$NS", b.NS, "$VAULT", b.VaultAddr, "$TOKEN", b.Vault.RootToken).Replace(manifest)
 	docs := yaml.NewYAMLOrJSONDecoder(strings.NewReader(manifest), 4096)
 	for {
@@ -158,10 +168,11 @@ func (b *Bed) Apply(manifest string) {
 		if obj.GetKind() == "" {
 			continue
 		}
-		if obj.GetNamespace() == "" && obj.GetKind() != "ClusterSecretStore" {
+		namespaced := !slices.Contains([]string{"ClusterSecretStore", "Namespace", "ClusterRole", "ClusterRoleBinding"}, obj.GetKind())
+		if obj.GetNamespace() == "" && namespaced {
 			obj.SetNamespace(b.NS)
 		}
-		if obj.GetNamespace() == "" {
+		if !namespaced {
 			b.T.Cleanup(func() { _ = b.Delete(context.Background(), obj) })
 		}
 		err := b.Client.Apply(b.T.Context(), client.ApplyConfigurationFromUnstructured(obj), client.FieldOwner("test"), client.ForceOwnership)

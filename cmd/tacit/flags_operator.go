@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect/reloader"
+	"github.com/tacit-secrets/tacit/internal/operator"
+)
+
+// languageFlags are those about single languages.
+func languageFlags(flags *pflag.FlagSet, f *operatorFlags) {
+	l := &f.Languages
+	flags.StringArrayVar(&l.Without, "without", nil, "do not serve this language; repeat it for several (external-secrets, mirrors, doppler, vaultsyncstatus, reflector, kubed, reloader)")
+	flags.StringArrayVar(&l.DopplerHosts, "doppler-host", nil, "host that DopplerSecrets and Doppler stores may name; repeat it for several (default: api.doppler.com)")
+	flags.StringArrayVar(&l.DopplerNamespaces, "doppler-namespace", nil, "namespace from which DopplerSecrets reach every other; repeat it for several (default: doppler-operator-system)")
+	flags.StringArrayVar(&l.MirrorCredentials, "mirrors-credential-namespace", nil, "namespace whose Secrets every SecretMirror may log in with; repeat it for several")
+	flags.BoolVar(&l.KubedEverywhere, "kubed-all-namespaces", false, `let kubed's annotation sync: "" copy to all namespaces`)
+	flags.StringVar(&l.KubedCluster, "kubed-cluster-name", "", "this cluster's name, for kubed's copies in other clusters")
+	flags.StringVar(&f.ClustersKubeconfig, "clusters-kubeconfig", "", "kubeconfig whose contexts are the other clusters for copies")
+	flags.BoolVar(&l.Reloader.AutoAll, "reload-all", false, "restart workloads that say nothing when something that they use changes")
+	flags.StringVar((*string)(&l.Reloader.Strategy), "reload-strategy", string(reloader.EnvVars), "what a restart writes for Reloader's annotations: env-vars or annotations")
+	flags.BoolVar(&l.VaultSyncStatus.AnyNamespace, "vaultsyncstatus-any-namespace", false, "let VaultSyncStatuses restart Deployments of other namespaces")
+}
+
+// rolloutFlags are those about restarts of workloads.
+func rolloutFlags(flags *pflag.FlagSet, o *operator.RolloutOptions) {
+	flags.BoolVar(&o.Off, "no-rollouts", false, "restart no workloads")
+	flags.IntVar(&o.PerMinute, "rollouts-per-minute", 60, "limit of restarts a minute; -1 is none")
+	flags.IntVar(&o.Burst, "rollouts-burst", 30, "how many restarts may come at once before the limit counts")
+	flags.BoolVar(&o.OnCreate, "reload-on-create", false, "restart workloads also when something that they use appears")
+	flags.BoolVar(&o.OnDelete, "reload-on-delete", false, "restart workloads also when something that they use is deleted")
+}
+
+// vaultFlags say which Vault VaultSyncStatuses look at.
+type vaultFlags struct{ url, tokenFile, role, mount, caFile string }
+
+func (v *vaultFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&v.url, "vault-url", os.Getenv("VAULT_URL"), "Vault that VaultSyncStatuses look at (default: $VAULT_URL)")
+	flags.StringVar(&v.tokenFile, "vault-token-file", os.Getenv("VAULT_TOKEN_FILE"), "file with the token for it (default: $VAULT_TOKEN_FILE)")
+	flags.StringVar(&v.role, "vault-role", "", "role for logging in to it with the pod's own service account, in place of a token")
+	flags.StringVar(&v.mount, "vault-auth-mount", "kubernetes", "mount of the auth method for --vault-role")
+	flags.StringVar(&v.caFile, "vault-ca-file", "", "PEM file of the authority that its certificate is checked with")
+}
+
+// podToken is where a pod finds the token of its own service account.
+const podToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+// config is how to reach that Vault; empty where none is named.
+func (v *vaultFlags) config() (delivery.VaultConfig, error) {
+	cfg := delivery.VaultConfig{Server: v.url}
+	file := func(path string) delivery.Credential { return delivery.Credential{Kind: delivery.FromFile, Name: path} }
+	if v.caFile != "" {
+		cfg.CA = file(v.caFile)
+	}
+	switch {
+	case v.url == "":
+		if v.tokenFile != "" || v.role != "" {
+			return cfg, errors.New("--vault-token-file and --vault-role need --vault-url (or $VAULT_URL)")
+		}
+	case v.tokenFile != "" && v.role != "":
+		return cfg, errors.New("give --vault-token-file or --vault-role, not both")
+	case v.tokenFile != "":
+		token := file(v.tokenFile)
+		cfg.Auth.Token = &token
+	case v.role != "":
+		cfg.Auth.JWT = &delivery.VaultJWT{Mount: v.mount, Role: v.role, Token: file(podToken)}
+	case v.url == os.Getenv("VAULT_URL"):
+		return delivery.VaultConfig{}, nil // perhaps meant for others
+	default:
+		return cfg, errors.New("--vault-url needs --vault-token-file or --vault-role")
+	}
+	return cfg, nil
+}
