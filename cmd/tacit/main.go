@@ -38,10 +38,11 @@ manifests of External Secrets (external-secrets.io/v1) as they are.
 
 Start with:
   tacit crds | kubectl apply --server-side -f -   install the kinds of object
-  tacit operator                                  run against $KUBECONFIG or in a pod`,
+  tacit operator                                  run against $KUBECONFIG or in a pod
+  tacit status                                    see what it does`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(operatorCommand(), crdsCommand(), versionCommand())
+	cmd.AddCommand(operatorCommand(), crdsCommand(), statusCommand(), versionCommand())
 	return cmd
 }

@@ -12,7 +12,8 @@ import (
 // Place is where something comes from or goes to: a key in a store, an object
 // of the cluster, or the same object in many namespaces.
 type Place struct {
-	// Kind of the object: a store, a Secret, a ConfigMap, a workload.
+	// Kind of the object: a store, a Secret, a ConfigMap, a workload. Without a
+	// Name it is every one that the workload uses.
 	Kind      string `json:"kind,omitempty"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name,omitempty"`
@@ -30,12 +31,20 @@ type Place struct {
 	Clusters []string `json:"clusters,omitempty"`
 }
 
-// String is how the table shows it.
+// String is how the table shows it, in full.
 func (p Place) String() string {
 	if p.Key == "" {
 		return p.holder()
 	}
 	return p.holder() + ": " + p.Key
+}
+
+// near is the place without the namespace that its row is in.
+func (p Place) near(namespace string) Place {
+	if p.Namespace == namespace {
+		p.Namespace = ""
+	}
+	return p
 }
 
 // holder is the place without the key in it.
@@ -47,10 +56,12 @@ func (p Place) holder() string {
 		return p.Kind + "/" + p.Name
 	case p.Copies != nil || len(p.Clusters) > 0:
 		return p.Kind + " " + p.Name + p.spread()
+	case p.Name == "":
+		return p.Kind + "s in use"
 	case p.Namespace != "":
 		return p.Kind + " " + p.Namespace + "/" + p.Name
 	default:
-		return strings.TrimSpace(p.Kind + " " + p.Name)
+		return p.Kind + " " + p.Name
 	}
 }
 
@@ -163,4 +174,12 @@ func address(cfg delivery.Config) string {
 		return cfg.Backend()
 	}
 	return u.Host
+}
+
+// plural is "1 namespace", "2 namespaces".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

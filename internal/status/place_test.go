@@ -70,8 +70,8 @@ func TestPlacesOfPlans(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wide := Style{Wide: true}
-			if diff := cmp.Diff([]string{c.from, c.to}, []string{places(from(&c.plan), wide), places(to(&c.plan), wide)}); diff != "" {
+			row, wide := &Row{}, Style{Wide: true}
+			if diff := cmp.Diff([]string{c.from, c.to}, []string{row.places(from(&c.plan), wide), row.places(to(&c.plan), wide)}); diff != "" {
 				t.Errorf("from and to (-want +got):\n%s", diff)
 			}
 		})

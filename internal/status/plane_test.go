@@ -225,7 +225,7 @@ func TestEveryLanguageInOneTable(t *testing.T) {
 		"SecretStore vault":   "vault.example.com:8200 | - | Unknown | the operator has not reported",
 		"ExternalSecret app":  "SecretStore/vault: db#password | Secret TEAM/app-secret | Unknown | the operator has not reported",
 		"VaultSyncStatus app": "vault: secret/data/app | Deployment TEAM/app | Unknown | the operator has not reported",
-		"Deployment reloaded": "Secret in use | Deployment TEAM/reloaded | Unknown | the operator has not noted yet",
+		"Deployment reloaded": "Secrets in use | Deployment TEAM/reloaded | Unknown | the operator has not noted yet",
 	} {
 		row, ok := rows[name]
 		cells := cells(&row, Style{Wide: true})
@@ -296,7 +296,7 @@ metadata:
 		"SecretMirror mirror": "Secret origin in 1 namespace",
 		"Secret tls":          "Secret tls in 1 namespace, 1 follower",
 	} {
-		if got := places(rows[name].To, Style{}); got != want {
+		if got := (&Row{}).places(rows[name].To, Style{}); got != want {
 			t.Errorf("%s goes to %q, want %q", name, got, want)
 		}
 	}
@@ -343,7 +343,7 @@ func TestARestartIsDated(t *testing.T) {
 	patch(`{"metadata":{"annotations":{"tacit.dev/rolled-out":"{\"Secret/db\":\"x\",\"VaultSyncStatus team/app\":\"y\"}"}}}`)
 	rows, _ := b.gather(nil)
 	row := rows["Deployment reloaded"]
-	if got := places(row.From, Style{}); row.Ready != True || row.Restarted != nil || got != "Secret "+b.team+"/db" {
+	if got := (&Row{}).places(row.From, Style{}); row.Ready != True || row.Restarted != nil || got != "Secret "+b.team+"/db" {
 		t.Errorf("with a record and never restarted: %+v, from %q", row, got)
 	}
 	patch(`{"spec":{"paused":true}}`)

@@ -9,17 +9,12 @@ package status
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine/spread"
 )
@@ -30,35 +25,6 @@ type Language struct {
 	Stores     []dialect.Stores
 	Deliveries []dialect.Deliveries
 }
-
-// Row is one object. Its JSON is a promise to scripts.
-type Row struct {
-	Language  string `json:"language"`
-	Kind      string `json:"kind"`
-	Namespace string `json:"namespace,omitempty"`
-	Name      string `json:"name"`
-	// From is what it takes from where, To where that goes or what restarts.
-	From []Place `json:"from,omitempty"`
-	To   []Place `json:"to,omitempty"`
-	// Ready is True, False or Unknown.
-	Ready string `json:"ready"`
-	// LastSuccess and Restarted are nil where it never was, or nothing tells.
-	LastSuccess *time.Time `json:"lastSuccess,omitempty"`
-	Restarted   *time.Time `json:"restarted,omitempty"`
-	// Message is why it is not ready, or what one should know though it is.
-	Message string `json:"message,omitempty"`
-
-	// annotated: the kind is the cluster's own, so that it takes the language
-	// to tell what the row is about.
-	annotated bool
-}
-
-// The words of Row.Ready.
-const (
-	True    = "True"
-	False   = "False"
-	Unknown = "Unknown"
-)
 
 // Table is what was gathered.
 type Table struct {
@@ -206,88 +172,4 @@ func (r *gathering) deliveries(ctx context.Context, lang Language) error {
 		}
 	}
 	return nil
-}
-
-func newRow(language string, kind dialect.Kind, obj client.Object) Row {
-	return Row{
-		Language: language, Kind: kind.GVK.Kind, Namespace: obj.GetNamespace(), Name: obj.GetName(),
-		Ready: Unknown, annotated: kind.Annotated,
-	}
-}
-
-// tell fills in what a status says.
-func (r *Row) tell(s dialect.State) {
-	switch {
-	case !s.Known:
-		r.Message = "the operator has not reported on it as it is now"
-		return
-	case s.Ready:
-		r.Ready = True
-	default:
-		r.Ready = False
-	}
-	r.Message = s.Message
-	r.LastSuccess, r.Restarted = when(s.At), when(s.Restarted)
-}
-
-// when is nil for the zero time.
-func when(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
-
-// defaultPage is how many objects are asked for at once.
-const defaultPage = 500
-
-// list calls each for all objects of a kind, a page at a time. A kind that is
-// not served has none.
-func (r *gathering) list(ctx context.Context, what string, newList func() client.ObjectList, namespace string, each func(runtime.Object)) error {
-	for next := ""; ; {
-		list := newList()
-		err := r.Client.List(ctx, list, client.InNamespace(namespace), client.Limit(r.page), client.Continue(next))
-		switch {
-		case unserved(err):
-			return nil
-		case forbidden(err):
-			r.note("you may not list %s%s, so they are not shown", what, in(namespace))
-			return nil
-		case err != nil:
-			return fmt.Errorf("list %s: %w", what, err)
-		}
-		if err := meta.EachListItem(list, func(obj runtime.Object) error { each(obj); return nil }); err != nil {
-			return fmt.Errorf("list %s: %w", what, err)
-		}
-		if next = list.GetContinue(); next == "" {
-			return nil
-		}
-	}
-}
-
-func (r *gathering) note(format string, args ...any) {
-	if note := fmt.Sprintf(format, args...); !slices.Contains(r.notes, note) {
-		r.notes = append(r.notes, note)
-	}
-}
-
-func in(namespace string) string {
-	if namespace == "" {
-		return " in all namespaces"
-	}
-	return " in namespace " + namespace
-}
-
-// key is the name of the object that a plan was made of.
-func key(o delivery.Object) types.NamespacedName {
-	return types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
-}
-
-// plural is "1 namespace", "2 namespaces".
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

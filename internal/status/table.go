@@ -3,7 +3,6 @@ package status
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -105,7 +104,7 @@ func cells(r *Row, s Style) []string {
 		kind += " (" + r.Language + ")"
 	}
 	all := []string{
-		kind, r.Namespace, r.Name, places(r.From, s), places(r.To, s), r.Ready,
+		kind, r.Namespace, r.Name, r.places(r.From, s), r.places(r.To, s), r.Ready,
 		age(r.LastSuccess, s.Now), age(r.Restarted, s.Now), r.Message,
 	}
 	if s.Wide {
@@ -122,11 +121,15 @@ func cells(r *Row, s Style) []string {
 // shown is how many keys or objects a narrow table names.
 const shown = 2
 
-// places joins what is at the same place, and names only so much.
-func places(all []Place, s Style) string {
+// places joins what is at the same place. In a narrow table it names only so
+// much, and no namespace but others than the row's.
+func (r *Row) places(all []Place, s Style) string {
 	var parts []string
 	last, more := "", 0
 	for i, p := range all {
+		if !s.Wide {
+			p = p.near(r.Namespace)
+		}
 		switch {
 		case !s.Wide && i >= shown:
 			more++
@@ -137,7 +140,7 @@ func places(all []Place, s Style) string {
 		}
 		last = p.holder()
 	}
-	text := strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
+	text := strings.Join(parts, ", ")
 	if more > 0 {
 		text += fmt.Sprintf(" +%d", more)
 	}

@@ -56,9 +56,9 @@ func TestTable(t *testing.T) {
 	t.Parallel()
 	want := `
 KIND                            NAMESPACE   NAME   FROM                                       TO                         READY     LAST SUCCESS   RESTARTED   MESSAGE
-ExternalSecret                  team        app    SecretStore/vault: db#user, db#password +1   Secret team/app            True      90s            -
-Secret (kubernetes-reflector)   team        tls    Secret team/tls                              Secret tls in 2 namespaces   Unknown   2d2h           -
-VaultSyncStatus                 team        ä      vault: secret/data/app                       Deployment team/app          False     60m            5h          sealed
+ExternalSecret                  team        app    SecretStore/vault: db#user, db#password +1   Secret app            True      90s            -
+Secret (kubernetes-reflector)   team        tls    Secret tls                              Secret tls in 2 namespaces   Unknown   2d2h           -
+VaultSyncStatus                 team        ä      vault: secret/data/app                       Deployment app          False     60m            5h          sealed
 `
 	if diff := cmp.Diff(squeezed(want), squeezed("\n"+written(t, sample(), Style{Now: noon()}))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -77,7 +77,10 @@ func squeezed(table string) string {
 func TestColumnsAlign(t *testing.T) {
 	t.Parallel()
 	lines := strings.Split(strings.TrimSpace(written(t, sample(), Style{Now: noon()})), "\n")
-	at := func(line, word string) int { return len([]rune(line[:strings.Index(line, word)])) }
+	at := func(line, word string) int {
+		before, _, _ := strings.Cut(line, word)
+		return len([]rune(before))
+	}
 	column := at(lines[0], "READY")
 	for i, word := range []string{True, Unknown, False} {
 		if got := at(lines[i+1], word); got != column {

@@ -93,15 +93,18 @@ func causes(record rollout.Record, namespace string, plan *delivery.Reload) []Pl
 		if rule.Never {
 			continue
 		}
-		kind := rule.Kind
-		if kind == "" {
-			kind = "Secret or ConfigMap"
+		kinds := []string{rule.Kind}
+		if rule.Kind == "" {
+			kinds = []string{"Secret", "ConfigMap"}
 		}
-		for _, name := range slices.Concat(rule.Names, rule.Patterns) {
-			all = append(all, Place{Kind: kind, Namespace: namespace, Name: name})
-		}
-		if len(rule.Names)+len(rule.Patterns) == 0 {
-			all = append(all, Place{Kind: kind + " in use"})
+		names := slices.Concat(rule.Names, rule.Patterns)
+		for _, kind := range kinds {
+			if len(names) == 0 {
+				all = append(all, Place{Kind: kind})
+			}
+			for _, name := range names {
+				all = append(all, Place{Kind: kind, Namespace: namespace, Name: name})
+			}
 		}
 	}
 	return all
@@ -131,7 +134,7 @@ func restarted(o *unstructured.Unstructured) *time.Time {
 			continue
 		}
 		var fields map[string]json.RawMessage
-		if json.Unmarshal(f.FieldsV1.Raw, &fields) != nil {
+		if json.Unmarshal(f.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
 		spec, ok := fields["f:spec"]
