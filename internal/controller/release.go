@@ -37,7 +37,7 @@ func (r *deliveryReconciler) goes(ctx context.Context, obj client.Object) (recon
 		mem := r.memories.of(name, obj.GetUID())
 		out := r.takeBack(ctx, &plan, &mem)
 		r.emit(obj, r.dialect.Report(obj.DeepCopyObject().(client.Object), out, r.Now()))
-		if out.Err != nil {
+		if out.Result == delivery.Failed {
 			mem.failures++
 			r.memories.keep(name, mem)
 			return reconcile.Result{RequeueAfter: retryAfter(mem.failures, out.Err)}, nil
@@ -98,7 +98,7 @@ func (r *deliveryReconciler) gone(ctx context.Context, name types.NamespacedName
 		ghost.SetNamespace(name.Namespace)
 		ghost.SetName(name.Name)
 		plan, _ := r.dialect.Translate(ghost)
-		if out := r.takePlaces(ctx, &plan, &mem); out.Err != nil {
+		if out := r.takePlaces(ctx, &plan, &mem); out.Result == delivery.Failed {
 			mem.failures++
 			r.memories.keep(name, mem)
 			return reconcile.Result{RequeueAfter: retryAfter(mem.failures, out.Err)}, nil

@@ -111,7 +111,7 @@ func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, nam
 		Shared: shared, name: name, dialect: d, kind: kind, wakes: newWakes(), memories: newMemories(), suspect: suspect,
 		access: &access{reader: cache, kinds: kinds, matcher: shared.Matcher, class: shared.Class, clusterScoped: shared.ClusterScoped},
 	}
-	own, err := r.ownSources(ctx)
+	sources, err := r.ownSources(ctx)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, nam
 	if err != nil {
 		return err
 	}
-	sources := append(own, objectSource{shared.Secrets, r.wakeByObject}, objectSource{shared.ConfigMaps, r.wakeByObject})
+	sources = append(sources, objectSource{shared.Secrets, r.wakeByObject}, objectSource{shared.ConfigMaps, r.wakeByObject})
 	for _, s := range kinds {
 		sources = append(sources, fromKind(cache, s.Kind().New(), onStore(s, r.wakeByStore)))
 	}

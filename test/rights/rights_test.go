@@ -2,12 +2,23 @@
 package rights
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	mirrorsv1 "github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
 
 	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
@@ -86,6 +97,119 @@ func walk(b *operatortest.Bed) {
 	b.Ready("app", "True", "SecretDeleted")
 }
 
+// others uses what the other languages need rights for, beside $OTHER, a second
+// namespace: copies of Secrets and ConfigMaps there, a config of Doppler, and
+// workloads that restart.
+const others = `
+apiVersion: v1
+kind: Secret
+metadata: {name: source}
+stringData: {k: one}
+---
+apiVersion: mirrors.kts.studio/v1alpha2
+kind: SecretMirror
+metadata: {name: source}
+spec:
+  source: {name: source}
+  destination: {type: namespaces, namespaces: ["^$OTHER$"]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: settings
+  annotations:
+    reflector.v1.k8s.emberstack.com/reflection-allowed: "true"
+    reflector.v1.k8s.emberstack.com/reflection-auto-enabled: "true"
+    reflector.v1.k8s.emberstack.com/reflection-auto-namespaces: $OTHER
+data: {k: one}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: doppler}
+stringData: {serviceToken: $SERVICE}
+---
+apiVersion: secrets.doppler.com/v1alpha1
+kind: DopplerSecret
+metadata: {name: app}
+spec:
+  host: $DOPPLER
+  tokenSecret: {name: doppler}
+  managedSecret: {name: from-doppler, namespace: $NS}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, annotations: {reloader.stakater.com/auto: "true"}}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: web, envFrom: [{secretRef: {name: source}}]}]}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: tick, annotations: {reloader.stakater.com/auto: "true"}}
+spec:
+  schedule: "0 0 1 1 *"
+  jobTemplate:
+    spec:
+      template:
+        spec: {restartPolicy: Never, containers: [{name: tick, image: tick, envFrom: [{secretRef: {name: source}}]}]}
+`
+
+// walkOthers checks that nothing of that is refused.
+func walkOthers(b *operatortest.Bed) {
+	b.T.Helper()
+	other := testkit.Namespace(b.T, b.Plane)
+	clouds := testkit.SharedClouds(b.T)
+	token, err := clouds.Doppler.Config(b.T.Context(), b.NS, "prd", map[string]string{"K": "one"})
+	if err != nil {
+		b.T.Fatal(err)
+	}
+	manifest := strings.NewReplacer("$OTHER", other, "$SERVICE", token).Replace(others)
+	b.Apply(manifest)
+	b.Eventually(func() error {
+		s := b.Secret("from-doppler")
+		if s == nil || string(s.Data["K"]) != "one" {
+			return errors.New("nothing came from Doppler")
+		}
+		for _, obj := range []client.Object{&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "web"}}, &batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Name: "tick"}}} {
+			if err := b.Get(b.T.Context(), types.NamespacedName{Namespace: b.NS, Name: obj.GetName()}, obj); err != nil {
+				return err
+			}
+			if obj.GetAnnotations()["tacit.dev/rolled-out"] == "" {
+				return fmt.Errorf("%s has no record", obj.GetName())
+			}
+		}
+		return b.Get(b.T.Context(), types.NamespacedName{Namespace: other, Name: "settings"}, &corev1.ConfigMap{})
+	})
+	b.Apply(strings.ReplaceAll(manifest, "{k: one}", "{k: two}"))
+	b.Eventually(func() error {
+		copied, settings, web, jobs := &corev1.Secret{}, &corev1.ConfigMap{}, &appsv1.Deployment{}, &batchv1.JobList{}
+		err := errors.Join(
+			b.Get(b.T.Context(), types.NamespacedName{Namespace: other, Name: "source"}, copied),
+			b.Get(b.T.Context(), types.NamespacedName{Namespace: other, Name: "settings"}, settings),
+			b.Get(b.T.Context(), types.NamespacedName{Namespace: b.NS, Name: "web"}, web),
+			b.List(b.T.Context(), jobs, client.InNamespace(b.NS)),
+		)
+		restarted := len(web.Spec.Template.Spec.Containers) > 0 && len(web.Spec.Template.Spec.Containers[0].Env) > 0
+		if err != nil || string(copied.Data["k"]) != "two" || settings.Data["k"] != "two" || !restarted || len(jobs.Items) != 1 {
+			return fmt.Errorf("copies %q and %q, restarted %v, %d jobs: %w", copied.Data["k"], settings.Data["k"], restarted, len(jobs.Items), err)
+		}
+		return nil
+	})
+	mirror := &mirrorsv1.SecretMirror{ObjectMeta: metav1.ObjectMeta{Namespace: b.NS, Name: "source"}}
+	if err := b.Delete(b.T.Context(), mirror); err != nil {
+		b.T.Fatal(err)
+	}
+	b.Eventually(func() error {
+		err := b.Get(b.T.Context(), types.NamespacedName{Namespace: other, Name: "source"}, &corev1.Secret{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("the copy outlives its SecretMirror: %w", err)
+	})
+}
+
 func TestARoleInItsNamespaceIsEnough(t *testing.T) {
 	t.Parallel()
 	b, cfg := limited(t, "RoleBinding")
@@ -97,7 +221,8 @@ func TestTheClusterRoleIsEnough(t *testing.T) {
 	t.Parallel()
 	b, cfg := limited(t, "ClusterRoleBinding")
 	b.Operate(func(o *operator.Options) {
-		o.Config, o.LeaderElect, o.LeaderNamespace = cfg, true, b.NS
+		o.Config, o.LeaderElect, o.LeaderNamespace, o.HomeNamespace = cfg, true, b.NS, b.NS
 	})
 	walk(b)
+	walkOthers(b)
 }

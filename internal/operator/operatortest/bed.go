@@ -74,7 +74,7 @@ func options(cfg *rest.Config, out io.Writer) operator.Options {
 		Registerer: prometheus.NewRegistry(),
 		// The Doppler of the sandbox listens there.
 		Languages: operator.LanguageOptions{DopplerHosts: []string{"127.0.0.1"}},
-		Log:        logr.FromSlogHandler(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.Level(-10)})),
+		Log:       logr.FromSlogHandler(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.Level(-10)})),
 	}
 }
 
