@@ -24,6 +24,7 @@ type statusFlags struct {
 	namespace  string
 	all, watch bool
 	output     string
+	kubed      string
 }
 
 func statusCommand() *cobra.Command {
@@ -62,6 +63,7 @@ row a line, and "gone": true marks an object that is no more.`,
 	flags.BoolVarP(&f.all, "all-namespaces", "A", false, "show all namespaces, which is the default")
 	flags.BoolVarP(&f.watch, "watch", "w", false, "go on showing what changes")
 	flags.StringVarP(&f.output, "output", "o", "", "json, or wide: with languages and all keys")
+	flags.StringVar(&f.kubed, "kubed-cluster-name", "", "what the operator was told with this flag, to know kubed's copies by")
 	return cmd
 }
 
@@ -107,7 +109,7 @@ func (f *statusFlags) gatherer(cfg *rest.Config) (*status.Gatherer, error) {
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS, cfg.UserAgent = -1, "tacit-status"
 	// Whatever an operator may serve: what this one does, the statuses tell.
-	spoken := operator.LanguageOptions{KubedEverywhere: true}
+	spoken := operator.LanguageOptions{KubedEverywhere: true, KubedCluster: f.kubed}
 	var languages []status.Language
 	for _, l := range operator.Languages(spoken) {
 		languages = append(languages, status.Language{Name: l.Name, Stores: l.Stores, Deliveries: l.Deliveries})

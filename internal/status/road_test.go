@@ -157,6 +157,38 @@ func TestVaultSyncStatusRestartsItsDeployment(t *testing.T) {
 	}
 }
 
+// TestTheDocumentedRightsSuffice, and a GitOps tool that puts its own time stamp
+// back restarts nobody.
+func TestTheDocumentedRightsSuffice(t *testing.T) {
+	t.Parallel()
+	r := newRoad(t, nil)
+	token, err := r.Vault.Token(t.Context(), `path "+/metadata/*" { capabilities = ["read", "list"] }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.writeToken(token)
+	r.Put("my-app", map[string]any{"password": "one"})
+	r.example()
+	v := r.says("Already in Sync", "")
+	if got := r.generation(); got != 2 {
+		t.Errorf("the Deployment's generation is %d, want 2", got)
+	}
+	stamp := v.Spec.TimeStamp
+	v.Spec.TimeStamp = "0000-00-00T00:00:00.000000000Z"
+	if err := r.vss.Update(t.Context(), v); err != nil {
+		t.Fatal(err)
+	}
+	r.Eventually(func() error {
+		if got := r.object().Spec.TimeStamp; got != stamp {
+			return fmt.Errorf("timeStamp is %s", got)
+		}
+		return nil
+	})
+	if got := r.generation(); got != 2 {
+		t.Errorf("the Deployment's generation is %d after its record was reset, want 2", got)
+	}
+}
+
 // TestATroubledVaultRestartsNobody: what the original did to the Deployment.
 func TestATroubledVaultRestartsNobody(t *testing.T) {
 	t.Parallel()

@@ -78,8 +78,8 @@ func (d vaultSyncStatuses) Translate(obj client.Object) (delivery.Delivery, erro
 		Schedule:    d.schedule(v),
 	}
 	if d.opts.Vault.Server == "" {
-		p.note(delivery.Unsupported, "spec.secretEngine", "the operator has not been told of a Vault to look at for VaultSyncStatus objects; "+
-			"start it with VAULT_URL and either a file that holds a token or a role of Vault's Kubernetes auth (see: tacit operator --help)")
+		p.note(delivery.Unsupported, "spec.secretEngine", "the operator has not been told which Vault to look at for VaultSyncStatus objects; "+
+			"start it with --vault-url (or VAULT_URL) and --vault-token-file or --vault-role")
 	} else {
 		plan.Inline = []delivery.Store{{Ref: store(), Config: d.opts.Vault}}
 	}

@@ -64,7 +64,7 @@ func rollout(p *problems, v *vssv1.VaultSyncStatus, anyNamespace bool) *delivery
 			quote(namespace), quote(v.Namespace))
 	case namespace != v.Namespace && !anyNamespace:
 		p.note(delivery.RolloutRefused, namespaceField, "Deployment %s/%s is in another namespace, which has not consented to be restarted from %s; "+
-			"make the VaultSyncStatus in namespace %s, or have the operator started so that objects may restart Deployments of any namespace (see: tacit operator --help)",
+			"make the VaultSyncStatus in namespace %s, or have the operator started with --vaultsyncstatus-any-namespace",
 			namespace, name, v.Namespace, namespace)
 	}
 	return &delivery.Rollout{

@@ -2,6 +2,7 @@ package vaultsyncstatus
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -88,12 +89,19 @@ func silent(out delivery.Outcome) bool {
 func failed(v *vssv1.VaultSyncStatus, err *delivery.Error) []dialect.Event {
 	s := &v.Status.VaultSync
 	message := cut(err.Message, maxMessage)
-	if s.SyncStatus == statusError && s.Message == message {
+	if s.SyncStatus == statusError && timeless(s.Message) == timeless(message) {
 		return nil
 	}
 	s.SyncStatus, s.Message = statusError, message
 	return []dialect.Event{{Warning: true, Reason: reasonError, Message: message}}
 }
+
+// timeless is a message without the durations in it. Without a status
+// subresource every write wakes the object, so that a message which counts
+// down seconds would be written, and cause a run, with every one of them.
+func timeless(message string) string { return span.ReplaceAllString(message, "") }
+
+var span = regexp.MustCompile(`(\d+(\.\d+)?(ns|µs|ms|s|m|h))+`)
 
 func succeeded(v *vssv1.VaultSyncStatus, out delivery.Outcome, now time.Time) []dialect.Event {
 	s := &v.Status.VaultSync

@@ -176,6 +176,20 @@ func TestAFailureChangesNothingButTheStatus(t *testing.T) {
 	w.current()
 }
 
+func TestACountdownIsNoNews(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.report(failure("its turn comes in 1m5s"), 0)
+	for i, rest := range []string{"59s", "1.5s", "200ms"} {
+		if events := w.report(failure("its turn comes in "+rest), time.Duration(i+1)*time.Second); len(events) != 0 || w.writes != 1 {
+			t.Errorf("%s: events %v, %d writes; each of them causes a run", rest, events, w.writes)
+		}
+	}
+	if events := w.report(failure("its turn comes never"), time.Minute); len(events) != 1 || w.writes != 2 {
+		t.Errorf("other words: events %v, %d writes", events, w.writes)
+	}
+}
+
 func TestOneRestartLostOnTheWayIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	// The Deployment was restarted and its record says so, but the operator
