@@ -77,6 +77,9 @@ type Conversion string
 const (
 	ConvertDefault Conversion = "Default" // "_"
 	ConvertUnicode Conversion = "Unicode" // "_U%04x_"
+	// ConvertNone leaves keys as they are, for what is not written into a
+	// Secret.
+	ConvertNone Conversion = "None"
 )
 
 // Rewrite changes the keys of a source's result. Exactly one is set.

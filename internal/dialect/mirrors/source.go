@@ -17,13 +17,17 @@ func (t *translation) source() {
 	}
 	if fromVault(t.sm) {
 		store, path := t.vault(field+".vault", src.Vault)
+		keys := delivery.ConvertDefault
+		if intoVault(t.sm) {
+			keys = delivery.ConvertNone // a store takes any
+		}
 		t.plan.Sources = []delivery.Source{{
 			Field:   field + ".vault",
 			Store:   store,
 			Take:    delivery.TakeMap,
 			Remote:  delivery.Remote{Key: path},
 			Decode:  delivery.DecodeNone,
-			Convert: delivery.ConvertDefault,
+			Convert: keys,
 		}}
 		t.plan.Leases = &delivery.Leases{Held: t.held()}
 		return

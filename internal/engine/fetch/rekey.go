@@ -14,6 +14,9 @@ import (
 // rekey rewrites keys as the source asks, or else converts them, and checks
 // that a Secret can have them.
 func rekey(ctx context.Context, src *delivery.Source, data secret.Data) (secret.Data, error) {
+	if src.Convert == delivery.ConvertNone {
+		return data, nil
+	}
 	var err error
 	if len(src.Rewrites) > 0 {
 		data, err = rewrite(ctx, src, data)

@@ -13,6 +13,8 @@ func TestKeys(t *testing.T) {
 	odd := `{"a/b":"1","ü":"2","ok.-_9":"3"}`
 	unicode := extract("k", "")
 	unicode.Convert = delivery.ConvertUnicode
+	asIs := extract("k", "")
+	asIs.Convert = delivery.ConvertNone
 	for name, c := range map[string]struct {
 		doc  string
 		src  delivery.Source
@@ -20,6 +22,7 @@ func TestKeys(t *testing.T) {
 	}{
 		"default":               {odd, extract("k", ""), map[string]string{"a_b": "1", "_": "2", "ok.-_9": "3"}},
 		"unicode":               {odd, unicode, map[string]string{"a_U002f_b": "1", "_U00fc_": "2", "ok.-_9": "3"}},
+		"as they are":           {`{"a/b":"1","a b":"2","..":"3","":"4"}`, asIs, map[string]string{"a/b": "1", "a b": "2", "..": "3", "": "4"}},
 		"regexp":                {`{"app/a":"1","app/b":"2","c":"3"}`, extract("k", "", regex("^app/(.*)$", "x_$1")), map[string]string{"x_a": "1", "x_b": "2", "c": "3"}},
 		"regexps in turn":       {`{"a":"1"}`, extract("k", "", regex("a", "b"), regex("b", "c")), map[string]string{"c": "1"}},
 		"later wins":            {`{"b":"2","a":"1"}`, extract("k", "", regex(".", "x")), map[string]string{"x": "2"}},
