@@ -1,8 +1,9 @@
 // Package tacit is the guided tour of this repository; it holds no code.
 //
-// Tacit is a Kubernetes operator for the whole way of a secret. Today that is
-// one road: an ExternalSecret names a secret in a store such as Vault, and a
-// Secret of the cluster is made of it and kept true.
+// Tacit is a Kubernetes operator for the whole way of a secret: from where it
+// lives (Vault, Doppler, another namespace) to where it is used (namespaces,
+// other stores, other clusters), and on to the workloads that must restart. It
+// runs the manifests that people already have.
 //
 // # One road
 //
@@ -10,35 +11,41 @@
 //
 //	object ──dialect──▶ Delivery ──engine──▶ Outcome ──dialect──▶ status, events
 //	                       │
-//	       Source(s) → Shape → Destination, on a Schedule
+//	       Source(s) → Shape → Destination(s) → Rollout, on a Schedule
 //
-// Follow an ExternalSecret along it. Each paragraph names the package to open.
+// Follow an ExternalSecret along it, and where it forks, the others. Each paragraph names the package to open.
 //
 // # Before the road
 //
 // cmd/tacit is the binary, a file a subcommand. `tacit operator` calls
 // internal/operator, the composition root: it alone knows every manifest
-// language and every kind of store by name, in two lists that can be read at
-// once (languages.go). api/externalsecrets/v1 has the types of the language,
-// and config/crd the CustomResourceDefinitions that are generated from them.
+// language and every kind of store by name, in lists that can be read at once
+// (languages.go). api has the types of the languages that have kinds of their
+// own, a folder a group, and config/crd the CustomResourceDefinitions that are
+// generated from them. `tacit status` asks the same languages what there is
+// (internal/status).
 //
 // # An event
 //
-// internal/controller watches objects, stores, the metadata of Secrets, and
-// what templates and credentials refer to (watches.go). An event wakes the
+// internal/controller watches objects, stores, namespaces, and the metadata of
+// Secrets and ConfigMaps (watches.go; of most of them controller/objects keeps
+// a name and a version). An event wakes the
 // objects that depend on its object, and notes when that was: wakes.go. That
 // moment goes along the whole road, for nobody gets a value that is older than
 // their request. schedule.go has the timers, which are only the backstop.
 // deliveries.go is the one reconciler, for all kinds of all languages: get,
-// translate, run, report.
+// translate, run, report. places.go lists where a destination is to be, and
+// release.go takes back what an object made when it goes.
 //
 // # Manifest to plan
 //
 // internal/dialect says what a manifest language is: object in, plan and
 // warnings out; outcome in, status and events out. It executes nothing.
 // internal/dialect/externalsecrets is one; its testdata shows manifests with
-// the plans that they become, also those that are refused. The plan is
-// internal/delivery: plain data, without I/O, without Kubernetes.
+// the plans that they become, also those that are refused. Others are folders
+// beside it: mirrors, doppler and vaultsyncstatus have kinds of their own, of
+// reflector and kubed the objects are annotated Secrets and ConfigMaps. The
+// plan is internal/delivery: plain data, without I/O, without Kubernetes.
 //
 // # Reading
 //
@@ -49,7 +56,7 @@
 // interface and its error kinds in internal/backend, a folder a kind of store,
 // and internal/backend/backendtest, the suite that all of them pass. What they
 // log in with is resolved by internal/credentials, with the rights of the
-// store's namespace.
+// store's namespace. What a store lends for a time is kept by lease.go.
 //
 // # Shaping
 //
@@ -60,7 +67,15 @@
 // # Writing
 //
 // engine/target writes the Secret: whole, in one request, and only if it is
-// ours to write. It is the package to read twice.
+// ours to write: by its owner reference, or by marks (marked.go) where there
+// can be none. It is the package to read twice. deliver.go writes many places
+// beside each other.
+//
+// # Restarting
+//
+// internal/controller/rollouts watches workloads and compares what they use
+// with what they bear as a record; engine/rollout patches those that differ.
+// The languages of it are dialect.Workloads: reloader and dopplerreload.
 //
 // # Back again
 //
@@ -76,8 +91,8 @@
 //
 // # Trying it
 //
-// internal/testkit starts a real control plane and a real Vault, whose modules
-// are below sandbox. test holds the tests that run operators on them, end to
+// internal/testkit starts a real control plane, a real Vault, and a server that
+// speaks Doppler's protocol; their modules are below sandbox. test holds the tests that run operators on them, end to
 // end; sandbox/demo shows the road (`make demo`) with the manifests in
 // examples, and bench measures it (`make bench`).
 package tacit
