@@ -118,8 +118,12 @@ func list(ctx context.Context, cache client.Reader, kind dialect.Kind, opts ...c
 }
 
 func (r *deliveryReconciler) wakeSelf(_ context.Context, obj client.Object, q queue) {
+	name := client.ObjectKeyFromObject(obj)
+	if r.kind.Whole && r.memories.of(name, obj.GetUID()).status == obj.GetResourceVersion() {
+		return // what we wrote of it ourselves is a generation too
+	}
 	// An annotated object is its own source.
-	r.wake(q, client.ObjectKeyFromObject(obj), wake{asked: r.Now(), force: r.kind.Annotated})
+	r.wake(q, name, wake{asked: r.Now(), force: r.kind.Annotated})
 }
 
 func (r *deliveryReconciler) wake(q queue, name types.NamespacedName, why wake) {
