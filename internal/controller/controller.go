@@ -59,7 +59,11 @@ type Shared struct {
 	Clusters Clusters
 	// Reloadable counts the workloads that restart when a Secret changes.
 	Reloadable func(namespace, name string) int
-	Now        func() time.Time
+	// Observe is told how each run of a plan ended, and that of an object
+	// which went (Deleted), for metrics in a language's own words. It may be
+	// nil, and is called concurrently.
+	Observe func(plan *delivery.Delivery, out *delivery.Outcome)
+	Now     func() time.Time
 
 	mu     sync.Mutex
 	served []dialect.Deliveries
@@ -76,6 +80,12 @@ func (s *Shared) serve(d dialect.Deliveries) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.served = append(s.served, d)
+}
+
+func (s *Shared) observe(plan *delivery.Delivery, out *delivery.Outcome) {
+	if s.Observe != nil {
+		s.Observe(plan, out)
+	}
 }
 
 // Clusters are other clusters by the names of their contexts.

@@ -210,6 +210,7 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 	name := client.ObjectKeyFromObject(obj)
 	now := r.Now()
 	r.Metrics.ended(r.name, woken.asked, now, &out)
+	r.observe(plan, &out)
 	mem.result, mem.due = out.Result, time.Time{}
 	result := reconcile.Result{Priority: &byTimer}
 	switch out.Result {

@@ -42,6 +42,7 @@ func (r *deliveryReconciler) goes(ctx context.Context, obj client.Object) (recon
 			r.memories.keep(name, mem)
 			return reconcile.Result{RequeueAfter: retryAfter(mem.failures, out.Err)}, nil
 		}
+		r.observe(&plan, &out)
 	}
 	r.memories.forget(name)
 	return reconcile.Result{}, r.release(ctx, obj, finalizers)

@@ -29,6 +29,8 @@ type Outcome struct {
 	Lease Lease
 	// LeaseChange is what this run did about it.
 	LeaseChange LeaseChange
+	// RenewFailed: the lease that was held could not be renewed.
+	RenewFailed bool
 	// Restarted is set if this run restarted the plan's workload.
 	Restarted bool
 	// Reloadable is how many workloads restart when the destination changes.

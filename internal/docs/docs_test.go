@@ -15,6 +15,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/broker"
 	"github.com/tacit-secrets/tacit/internal/controller"
 	"github.com/tacit-secrets/tacit/internal/engine/rollout"
+	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
@@ -67,8 +68,8 @@ func TestEveryTestThatAPromiseNamesIsThere(t *testing.T) {
 
 func TestMetricsAreThoseThatAreDescribed(t *testing.T) {
 	t.Parallel()
-	there := described(broker.NewMetrics(), controller.NewMetrics(), rollout.NewMetrics(nil))
-	said := regexp.MustCompile("(?m)^\\| `(tacit_\\w+)`").
+	there := described(broker.NewMetrics(), controller.NewMetrics(), rollout.NewMetrics(nil), operator.NewMirrorMetrics())
+	said := regexp.MustCompile("(?m)^\\| `((?:tacit|mirrors)_\\w+)`").
 		FindAllStringSubmatch(read(t, filepath.Join(root(t), "docs", "metrics.md")), -1)
 	var names []string
 	for _, name := range said {

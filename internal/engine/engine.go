@@ -97,6 +97,7 @@ func (e *Engine) Run(ctx context.Context, job Job) (delivery.Outcome, []target.M
 	failed := delivery.Outcome{
 		Result: delivery.Failed, Target: job.Plan.Destination.Bound, At: e.Now(),
 		Places: r.out.Places, Written: r.out.Written, Refused: r.out.Refused, Lease: r.out.Lease, LeaseChange: r.out.LeaseChange, Version: r.out.Version,
+		RenewFailed: r.out.RenewFailed,
 	}
 	if !errors.As(err, &failed.Err) {
 		// Not classified by a stage: its text may hold anything.

@@ -60,6 +60,7 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 	}
 	granted, err := r.job.Stores.Renew(ctx, store, held)
 	left := held.Renewed.Add(held.Duration).Sub(r.Now())
+	r.out.RenewFailed = err != nil
 	switch {
 	case err == nil && granted.Duration < held.Duration/2:
 		return got, false, nil

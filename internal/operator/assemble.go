@@ -32,8 +32,8 @@ func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options
 	if err != nil {
 		return nil, err
 	}
-	brokerMetrics, metrics := broker.NewMetrics(), controller.NewMetrics()
-	for _, c := range []prometheus.Collector{brokerMetrics, metrics} {
+	brokerMetrics, metrics, mirrors := broker.NewMetrics(), controller.NewMetrics(), NewMirrorMetrics()
+	for _, c := range []prometheus.Collector{brokerMetrics, metrics, mirrors} {
 		if err := o.Registerer.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -56,7 +56,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options
 		return nil, err
 	}
 	shared := &controller.Shared{
-		Secrets: secrets, ConfigMaps: configMaps, Cluster: mgr, Broker: b, Events: events, Metrics: metrics,
+		Secrets: secrets, ConfigMaps: configMaps, Cluster: mgr, Broker: b, Events: events, Metrics: metrics, Observe: mirrors.observe,
 		Class: o.Class, Workers: o.Workers, Recheck: 5 * time.Minute,
 		ClusterScoped: len(o.Namespaces) == 0, Namespaces: o.Namespaces,
 		Matcher: spread.New(), Clusters: clusters, Now: time.Now,
