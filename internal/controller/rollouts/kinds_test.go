@@ -3,16 +3,19 @@ package rollouts_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/dialect/reloader"
+	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
 // variables are those of a workload's first container.
@@ -88,6 +91,75 @@ func TestArgoRolloutRestartsItsPodsIfAsked(t *testing.T) {
 	}
 }
 
+// jobs lists the Jobs of the namespace.
+func (b *bed) jobs() []batchv1.Job {
+	b.t.Helper()
+	list := &batchv1.JobList{}
+	b.must(b.List(b.t.Context(), list, client.InNamespace(b.ns)))
+	return list.Items
+}
+
+// TestCronJobRunsOnceThoughItsRecordIsLate is a crash between the Job and the
+// CronJob's record.
+func TestCronJobRunsOnceThoughItsRecordIsLate(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.secret("app", "one")
+	b.apply(workload("CronJob", "nightly", auto, "Secret/app"))
+	proxy, config := b.proxied()
+	first := b.operate(func(s *setup) { s.config = config })
+	b.recorded("CronJob", "nightly", "Secret/app")
+	fault := testkit.Status(http.StatusInternalServerError, nil, "")
+	fault.Match = func(r *http.Request) bool {
+		return r.Method == http.MethodPatch && strings.Contains(r.URL.Path, "/cronjobs/")
+	}
+	proxy.Set(fault)
+	b.secret("app", "two")
+	b.eventually(func() error {
+		if n, failures := len(b.jobs()), counted(t, first, "Failed"); n == 0 || failures < 2 {
+			return fmt.Errorf("%d Jobs, %v failures", n, failures)
+		}
+		return nil
+	})
+	first.stop()
+	patch := []byte(`{"metadata":{"labels":{"other":"version"}}}`)
+	b.must(b.Patch(t.Context(), b.get("CronJob", "nightly"), client.RawPatch(types.MergePatchType, patch)))
+	b.operate(nil)
+	b.event("nightly", "Reloaded", "Secret app")
+	b.settled()
+	if n := len(b.jobs()); n != 1 {
+		t.Errorf("%d Jobs, want 1", n)
+	}
+	b.secret("app", "one")
+	b.eventually(func() error {
+		if n := len(b.jobs()); n != 2 {
+			return fmt.Errorf("%d Jobs, want 2", n)
+		}
+		return nil
+	})
+}
+
+func TestArgoRolloutsAreServedOnceTheirKindIs(t *testing.T) {
+	t.Parallel()
+	plane, err := testkit.StartPlane(t.Context(), testkit.PlaneOptions{NoControllers: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := plane.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	b := &bed{Client: testkit.Client(t, plane), t: t, plane: plane, ns: "default"}
+	b.operate(nil)
+	b.secret("app", "one")
+	b.apply(workload("Deployment", "web", auto, "Secret/app"))
+	b.recorded("Deployment", "web", "Secret/app")
+	b.must(plane.InstallCRDs(t.Context(), "internal/controller/rollouts/testdata/argo.yaml"))
+	b.apply(workload("Rollout", "argo", auto, "Secret/app"))
+	b.recorded("Rollout", "argo", "Secret/app")
+}
+
 func TestCronJobRunsOnce(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -96,21 +168,16 @@ func TestCronJobRunsOnce(t *testing.T) {
 	b.operate(nil)
 	b.recorded("CronJob", "nightly", "Secret/app")
 	generation := b.get("CronJob", "nightly").GetGeneration()
-	jobs := func() []batchv1.Job {
-		list := &batchv1.JobList{}
-		b.must(b.List(t.Context(), list, client.InNamespace(b.ns)))
-		return list.Items
-	}
 	b.secret("app", "two")
 	b.eventually(func() error {
-		if n := len(jobs()); n != 1 {
+		if n := len(b.jobs()); n != 1 {
 			return fmt.Errorf("%d Jobs", n)
 		}
 		return nil
 	})
 	b.event("nightly", "Reloaded", "Secret app")
 	b.settled()
-	got := jobs()
+	got := b.jobs()
 	if len(got) != 1 || b.get("CronJob", "nightly").GetGeneration() != generation {
 		t.Fatalf("%d Jobs; the CronJob's generation was %d and is %d", len(got), generation, b.get("CronJob", "nightly").GetGeneration())
 	}

@@ -9,6 +9,7 @@ package rollouts
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,6 +63,9 @@ type Options struct {
 	Secrets, ConfigMaps Objects
 	// Core reads the data of Secrets and ConfigMaps.
 	Core corev1client.CoreV1Interface
+	// Kinds of workload that are served, such as Deployment; default all. The
+	// operator must have the right to list and watch each.
+	Kinds []string
 	// Window is how long a change waits for others to join its rollout, since
 	// the last of them, and MaxWindow since the first; default 50ms and 500ms.
 	Window, MaxWindow time.Duration
@@ -133,6 +137,9 @@ func Add(mgr manager.Manager, o Options) (*Rollouts, error) {
 	}
 	later := &later{mgr: mgr, controller: c, pause: o.Pause}
 	for _, gvk := range rollout.Kinds() {
+		if len(o.Kinds) > 0 && !slices.Contains(o.Kinds, gvk.Kind) {
+			continue
+		}
 		source := &workloadSource{reconciler: r, cache: mgr.GetCache(), kind: gvk.Kind}
 		if gvk.Group == "argoproj.io" {
 			later.kinds = append(later.kinds, source)

@@ -82,6 +82,20 @@ func TestWhoDoesNotAskIsLeftAlone(t *testing.T) {
 	}
 }
 
+func TestOnlyTheKindsThatAreServed(t *testing.T) {
+	t.Parallel()
+	b := served(t, auto)
+	b.apply(workload("StatefulSet", "db", auto, "Secret/app"))
+	b.operate(func(s *setup) { s.Kinds = []string{"Deployment"} })
+	b.recorded("Deployment", "web", "Secret/app")
+	b.secret("app", "two")
+	b.marked("web", variable, "")
+	b.settled()
+	if _, known := rollout.ReadRecord(b.get("StatefulSet", "db").GetAnnotations()); known {
+		t.Error("a StatefulSet was written to")
+	}
+}
+
 func TestARestartOfTheOperatorRestartsNobody(t *testing.T) {
 	t.Parallel()
 	b := served(t, auto)
