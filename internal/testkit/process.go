@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -29,18 +30,28 @@ type process struct {
 // start runs dir/name with args and appends what it prints to logDir/name.log,
 // standard output too unless stdout is given.
 func start(dir, name, logDir string, stdout io.Writer, args ...string) (*process, error) {
-	p := &process{name: name, logPath: filepath.Join(logDir, name+".log"), done: make(chan struct{})}
+	return launch(exec.Command(filepath.Join(dir, name), args...), name, logDir, stdout, nil)
+}
+
+// launch is start for a command, which may run as somebody else.
+func launch(cmd *exec.Cmd, name, logDir string, stdout io.Writer, as *syscall.Credential) (*process, error) {
+	p := &process{cmd: cmd, name: name, logPath: filepath.Join(logDir, name+".log"), done: make(chan struct{})}
 	log, err := os.OpenFile(p.logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	p.cmd = exec.Command(filepath.Join(dir, name), args...)
 	p.cmd.Stderr = log
 	p.cmd.Stdout = log
 	if stdout != nil {
 		p.cmd.Stdout = stdout
 	}
 	p.cmd.SysProcAttr = bound()
+	if as != nil {
+		if p.cmd.SysProcAttr == nil {
+			p.cmd.SysProcAttr = &syscall.SysProcAttr{}
+		}
+		p.cmd.SysProcAttr.Credential = as
+	}
 	started := make(chan error)
 	go func() {
 		// The kernel counts the thread that forked as the parent: if it

@@ -18,6 +18,8 @@ var shared struct {
 	plane  lazy[*Plane]
 	vault  lazy[*Vault]
 	clouds lazy[*Clouds]
+
+	postgres lazy[*Postgres]
 }
 
 // lazy is started by the first who asks. If that fails it fails for all.
@@ -43,6 +45,9 @@ func Main(m *testing.M, crds ...string) int {
 	}
 	if shared.clouds.part != nil {
 		errs = append(errs, shared.clouds.part.Stop())
+	}
+	if shared.postgres.part != nil {
+		errs = append(errs, shared.postgres.part.Stop())
 	}
 	if err := errors.Join(errs...); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -76,6 +81,13 @@ func SharedClouds(t testing.TB) *Clouds {
 	return share(t, &shared.clouds, func() (*Clouds, error) {
 		return StartClouds(context.Background(), CloudsOptions{})
 	})
+}
+
+// SharedPostgres is the package's PostgreSQL, which the first test that asks
+// for it starts. Tests keep to roles of their own, and do not stop it.
+func SharedPostgres(t testing.TB) *Postgres {
+	t.Helper()
+	return share(t, &shared.postgres, func() (*Postgres, error) { return StartPostgres(context.Background()) })
 }
 
 func share[T any](t testing.TB, l *lazy[T], start func() (T, error)) T {
