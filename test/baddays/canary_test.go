@@ -1,9 +1,10 @@
 package baddays
 
 import (
-	"bytes"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -13,93 +14,32 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/expfmt"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/dynamic"
 
 	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
-// canaries are values by the path that they take. Each has a quote, a
-// backslash and a character that JSON and URLs write in other ways.
-type canaries map[string]string
-
-func (c canaries) of(path string) string {
-	if c[path] == "" {
-		c[path] = "cnry" + fmt.Sprintf("%02d", len(c)) + `-"\<é>-` + strings.ReplaceAll(path, " ", "")
-	}
-	return c[path]
-}
-
-// plain is a canary of letters and digits alone, for where others are not
-// accepted.
-func (c canaries) plain(path string) string {
-	if c[path] == "" {
-		c[path] = "cnry" + fmt.Sprintf("%02d", len(c)) + "plain" + strings.ReplaceAll(path, " ", "")
-	}
-	return c[path]
-}
-
-// forms are the ways in which a canary may appear.
-func forms(canary string) map[string]string {
-	out := map[string]string{"plain": canary, "hex": hex.EncodeToString([]byte(canary)), "HEX": strings.ToUpper(hex.EncodeToString([]byte(canary)))}
-	quoted, _ := json.Marshal(canary)
-	out["JSON"] = string(quoted[1 : len(quoted)-1])
-	var raw bytes.Buffer
-	enc := json.NewEncoder(&raw)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(canary)
-	out["JSON without HTML"] = strings.Trim(raw.String(), "\"\n")
-	out["Go"] = strings.Trim(fmt.Sprintf("%q", canary), `"`)
-	out["Go twice"] = strings.Trim(fmt.Sprintf("%q", out["Go"]), `"`)
-	out["bytes"] = strings.Trim(fmt.Sprint([]byte(canary)), "[]")
-	// Within something longer it begins at one of three places of a group;
-	// the characters at both ends depend on the neighbours.
-	for i := range 3 {
-		for name, e := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "base64url": base64.RawURLEncoding} {
-			text := e.EncodeToString(append(make([]byte, i), canary...))
-			out[fmt.Sprint(name, i)] = text[(i*8+5)/6 : len(text)-1]
-		}
-	}
-	// The head of a canary is as bad as all of it.
-	out["head"] = canary[:6]
-	return out
-}
-
-// leaks lists the canaries that text holds, in any form.
-func leaks(text string, all canaries) []string {
-	var out []string
-	for path, canary := range all {
-		for form, s := range forms(canary) {
-			if i := strings.Index(text, s); i >= 0 {
-				out = append(out, fmt.Sprintf("%s as %s: …%s…", path, form, text[max(0, i-150):min(len(text), i+len(s)+50)]))
-				break
-			}
-		}
-	}
-	return out
-}
-
 func TestLeaksAreFound(t *testing.T) {
 	t.Parallel()
-	all := canaries{}
-	c := all.of("x")
+	all := testkit.Canaries{}
+	c := all.Of("x")
 	jsonText, _ := json.Marshal(map[string]string{"m": c})
 	twice, _ := json.Marshal(string(jsonText))
+	sum := sha256.Sum256([]byte(c))
 	for _, text := range []string{
 		c, "x" + c, string(jsonText), fmt.Sprintf("%q", c), fmt.Sprintf("%x", c), fmt.Sprintf("%X", "ab"+c), fmt.Sprint([]byte(c)), string(twice),
 		base64.StdEncoding.EncodeToString([]byte(c)), base64.StdEncoding.EncodeToString([]byte("a" + c + "z")),
 		base64.URLEncoding.EncodeToString([]byte("ab" + c + "z")), base64.StdEncoding.EncodeToString([]byte("abc" + c)),
+		fmt.Sprintf("hash: %x!", md5.Sum([]byte(c))), fmt.Sprintf("%x\n", sha1.Sum([]byte("k="+c))), base64.StdEncoding.EncodeToString(sum[:]),
 	} {
-		if len(leaks(text, all)) == 0 {
+		if len(all.Leaks(text)) == 0 {
 			t.Errorf("not found in %s", text)
 		}
 	}
-	if got := leaks("nothing to see, cnry", all); len(got) != 0 {
+	if got := all.Leaks("nothing to see, cnry"); len(got) != 0 {
 		t.Errorf("found %v in nothing", got)
 	}
 }
@@ -114,9 +54,9 @@ func TestNoSecretByteComesOut(t *testing.T) {
 
 // noSecretByte runs what sow applies under an operator that logs down to the
 // level.
-func noSecretByte(t *testing.T, level slog.Level, sow func(*operatortest.Bed, canaries) map[string]bool) {
+func noSecretByte(t *testing.T, level slog.Level, sow func(*operatortest.Bed, testkit.Canaries) map[string]bool) {
 	t.Helper()
-	all := canaries{}
+	all := testkit.Canaries{}
 	p, registry, out := &tap{}, prometheus.NewRegistry(), &operatortest.Logs{}
 	b := operatortest.WithoutOperator(t)
 	_, stop := b.Operate(func(o *operator.Options) {
@@ -145,25 +85,28 @@ func noSecretByte(t *testing.T, level slog.Level, sow func(*operatortest.Bed, ca
 			b.Poke(name)
 		}
 	}
-	texts := readable(t, b)
-	texts["metrics"] = metricsText(t, registry)
+	texts := testkit.Readable(t, b.Plane, nil, b.NS)
+	if texts["events"] == "" || texts["externalsecrets"] == "" || texts["secretstores"] == "" || texts["secrets"] == "" {
+		t.Errorf("nothing to search: %d kinds", len(texts))
+	}
+	texts["metrics"] = testkit.MetricsText(t, registry)
 	stop()
 	texts["log"] = out.String()
 	if !strings.Contains(texts["log"], "level=DEBUG") || !strings.Contains(texts["metrics"], "tacit_") || !strings.Contains(texts["externalsecrets"], "could not") {
 		t.Errorf("the outputs are not what they should be: %d bytes of log", len(texts["log"]))
 	}
 	for name, text := range texts {
-		for _, leak := range leaks(text, all) {
+		for _, leak := range all.Leaks(text) {
 			t.Errorf("%s: %s", name, leak)
 		}
 	}
 }
 
 // sow sends a canary down every path, and tells which objects become ready.
-func sow(b *operatortest.Bed, all canaries) map[string]bool {
+func sow(b *operatortest.Bed, all testkit.Canaries) map[string]bool {
 	b.T.Helper()
 	expect := map[string]bool{}
-	token, roleID, secretID := all.plain("token"), all.plain("role id"), all.plain("secret id")
+	token, roleID, secretID := all.Plain("token"), all.Plain("role id"), all.Plain("secret id")
 	// A server may repeat what it was sent.
 	echo := func(words ...any) string {
 		proxy := testkit.NewProxy(b.T, b.VaultAddr, nil)
@@ -171,12 +114,12 @@ func sow(b *operatortest.Bed, all canaries) map[string]bool {
 		return proxy.URL
 	}
 	bodies := map[string]testkit.Fault{
-		"garbage":   testkit.Status(200, asJSON, `{"data":{"data":{"k":"`+all.plain("garbage body")+`"`),
-		"wrongtype": testkit.Status(200, asJSON, `{"data":{"data":"`+all.plain("wrong type")+`","metadata":{"version":1}}}`),
-		"wrongauth": testkit.Status(200, asJSON, `{"auth":{"client_token":["`+all.plain("auth body")+`"]}}`),
-		"html":      testkit.Status(500, nil, "<html>"+all.plain("html body")),
-		"notfound":  testkit.Status(404, asJSON, `{"data":{"x":"`+all.plain("404 body")+`"}}`),
-		"header":    testkit.Status(200, http.Header{"Content-Type": {all.plain("header")}, "Retry-After": {all.plain("retry after")}}, ""),
+		"garbage":   testkit.Status(200, asJSON, `{"data":{"data":{"k":"`+all.Plain("garbage body")+`"`),
+		"wrongtype": testkit.Status(200, asJSON, `{"data":{"data":"`+all.Plain("wrong type")+`","metadata":{"version":1}}}`),
+		"wrongauth": testkit.Status(200, asJSON, `{"auth":{"client_token":["`+all.Plain("auth body")+`"]}}`),
+		"html":      testkit.Status(500, nil, "<html>"+all.Plain("html body")),
+		"notfound":  testkit.Status(404, asJSON, `{"data":{"x":"`+all.Plain("404 body")+`"}}`),
+		"header":    testkit.Status(200, http.Header{"Content-Type": {all.Plain("header")}, "Retry-After": {all.Plain("retry after")}}, ""),
 	}
 	b.Apply(ours(operatortest.VaultStore) + fmt.Sprintf(`
 ---
@@ -184,7 +127,7 @@ apiVersion: v1
 kind: Secret
 metadata: {name: credentials}
 stringData: {token: %s, role: %s, secret: %s, bad: %q, ca: %q}
-`, token, roleID, secretID, all.of("bad token")+"\n\x01", all.of("bad CA")))
+`, token, roleID, secretID, all.Of("bad token")+"\n\x01", all.Of("bad CA")))
 	store := func(name, url, auth string) {
 		b.Apply(ours(fmt.Sprintf(`
 ---
@@ -229,14 +172,14 @@ spec:
 		es("body-"+name, "body-"+name, data, false)
 	}
 
-	value := all.of("value")
+	value := all.Of("value")
 	b.Put("v", map[string]any{
-		"k": value, "n": map[string]any{"inner": all.of("inner value")},
-		"notjson": "{" + all.of("not JSON"), "notbase64": "!" + all.of("not base64"), "yaml": all.of("YAML") + ": [",
-		"label": all.of("label"), "pem": "-----BEGIN " + all.plain("PEM") + "-----\n", "number": all.plain("number"),
+		"k": value, "n": map[string]any{"inner": all.Of("inner value")},
+		"notjson": "{" + all.Of("not JSON"), "notbase64": "!" + all.Of("not base64"), "yaml": all.Of("YAML") + ": [",
+		"label": all.Of("label"), "pem": "-----BEGIN " + all.Plain("PEM") + "-----\n", "number": all.Plain("number"),
 	})
-	b.Put("keys", map[string]any{"k": `{"` + all.plain("JSON key") + `":1}`})
-	b.Put("raw", map[string]any{"text": all.of("raw text")})
+	b.Put("keys", map[string]any{"k": `{"` + all.Plain("JSON key") + `":1}`})
+	b.Put("raw", map[string]any{"text": all.Of("raw text")})
 	es("good", "vault", data, true)
 	es("good-extract", "vault", "  dataFrom: [{extract: {key: $NS/raw}}]", true)
 	es("good-find", "vault", "  dataFrom: [{find: {path: $NS, name: {regexp: 'raw$'}}}]", true)
@@ -278,67 +221,17 @@ apiVersion: v1
 kind: Secret
 metadata: {name: template-source}
 stringData: {bad: %q}
-`, "{{ "+all.plain("secret template")+" }}{{ ."+all.plain("secret template")+" }}"))
+`, "{{ "+all.Plain("secret template")+" }}{{ ."+all.Plain("secret template")+" }}"))
 	es("template-secret", "vault", "  target: {template: {templateFrom: [{secret: {name: template-source, items: [{key: bad}]}}]}}"+from, false)
 	es("rewrite-transform", "vault", `  dataFrom: [{extract: {key: $NS/keys, property: k}, rewrite: [{transform: {template: '{{ .value | fail }}'}}]}]`, false)
 
 	// What only the API server refuses.
 	yes := true
-	create(b, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "immutable-target"}, Immutable: &yes, Data: map[string][]byte{"k": []byte(all.of("immutable"))}})
+	create(b, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "immutable-target"}, Immutable: &yes, Data: map[string][]byte{"k": []byte(all.Of("immutable"))}})
 	es("immutable", "vault", "  target: {name: immutable-target}\n"+data, false)
 	create(b, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "type-target"}, Type: corev1.SecretTypeBasicAuth, Data: map[string][]byte{"username": []byte("x")}})
 	es("type", "vault", "  target: {name: type-target, template: {type: kubernetes.io/dockerconfigjson, data: {'.dockerconfigjson': '{{ .k }}'}}}\n"+data, false)
 	es("docker", "vault", "  target: {template: {type: kubernetes.io/dockerconfigjson, data: {'.dockerconfigjson': '{{ .k }}'}}}\n"+data, false)
 	es("tls", "vault", "  target: {template: {type: kubernetes.io/tls, data: {'tls.crt': '{{ .k }}'}}}\n"+data, false)
 	return expect
-}
-
-// readable is everything in the namespace that somebody without rights on
-// Secrets may read, as JSON by resource, with the metadata of the Secrets.
-func readable(t *testing.T, b *operatortest.Bed) map[string]string {
-	t.Helper()
-	found, err := discovery.NewDiscoveryClientForConfig(b.Plane.Config())
-	must(t, err)
-	clients, err := dynamic.NewForConfig(b.Plane.Config())
-	must(t, err)
-	lists, err := found.ServerPreferredNamespacedResources()
-	must(t, err)
-	out := map[string]string{}
-	for _, l := range lists {
-		for _, r := range l.APIResources {
-			if !strings.Contains(r.Verbs.String(), "list") {
-				continue
-			}
-			gvr := resourceOf(l.GroupVersion, r.Name)
-			list, err := clients.Resource(gvr).Namespace(b.NS).List(t.Context(), metav1.ListOptions{})
-			must(t, err)
-			for i := range list.Items {
-				item := &list.Items[i]
-				if r.Name == "secrets" {
-					delete(item.Object, "data")
-					// What is rendered into the metadata is meant to be there.
-					item.SetManagedFields(nil)
-				}
-				text, err := json.Marshal(item)
-				must(t, err)
-				out[r.Name] += string(text) + "\n"
-			}
-		}
-	}
-	if out["events"] == "" || out["externalsecrets"] == "" || out["secretstores"] == "" || out["secrets"] == "" {
-		t.Errorf("nothing to search: %d kinds", len(out))
-	}
-	return out
-}
-
-func metricsText(t *testing.T, registry *prometheus.Registry) string {
-	t.Helper()
-	families, err := registry.Gather()
-	must(t, err)
-	var text bytes.Buffer
-	for _, f := range families {
-		_, err := expfmt.MetricFamilyToText(&text, f)
-		must(t, err)
-	}
-	return text.String()
 }
