@@ -13,6 +13,9 @@ type Source struct {
 	// if nothing had been asked of them; only the read tells the type.
 	SkipTypes []string
 
+	// Sealed is what TakeSealed opens, in place of a store.
+	Sealed Sealed
+
 	Remote Remote // for TakeValue and TakeMap
 	Search Search // for TakeFound
 
@@ -37,6 +40,8 @@ const (
 	// TakeObject is a Secret or ConfigMap of the cluster: its data as it is,
 	// its type, and what Shape.Carry says of its labels and annotations.
 	TakeObject Take = "object"
+	// TakeSealed is data that stands encrypted in the manifest itself.
+	TakeSealed Take = "sealed"
 )
 
 // Remote names a secret, or a part of it, in a store.
