@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,11 +18,14 @@ const (
 	bystanderSize  = 4 << 10
 	// bystanderSettle lets garbage go after the Secrets have come.
 	bystanderSettle = 30 * time.Second
+	// Of those that rollouts look at, beside the Secrets.
+	bystanderWorkloads = 5_000
 )
 
 // bystanderResult is what they cost.
 type bystanderResult struct {
 	none, first, second int64 // own memory beside none of them, half, and all
+	more                int64 // beside ConfigMaps and Deployments too
 	peak                int64 // of the start beside half
 	start               usage
 }
@@ -64,6 +68,13 @@ func bystanders(ctx context.Context, l *lab, res *result) error {
 	if got.second, err = op.settled(ctx); err != nil {
 		return err
 	}
+	say("  creating %d ConfigMaps and %d Deployments", bystanderCount, bystanderWorkloads)
+	if err := l.otherKinds(ctx, namespace); err != nil {
+		return err
+	}
+	if got.more, err = op.settled(ctx); err != nil {
+		return err
+	}
 	res.bystanders(got)
 	return nil
 }
@@ -91,6 +102,32 @@ func (l *lab) others(ctx context.Context, namespace, prefix string) error {
 		}, metav1.CreateOptions{})
 		if err != nil {
 			return errors.Join(errors.New("create a bystander"), err)
+		}
+		return nil
+	})
+}
+
+// otherKinds creates ConfigMaps of the same size, and Deployments that use some
+// of them and ask for nothing.
+func (l *lab) otherKinds(ctx context.Context, namespace string) error {
+	err := parallel(ctx, bystanderCount, func(ctx context.Context, i int) error {
+		_, err := l.core.ConfigMaps(namespace).Create(ctx, &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{
+				Name:   fmt.Sprintf("other-%05d", i),
+				Labels: map[string]string{"app.kubernetes.io/name": "other", "app.kubernetes.io/managed-by": "Helm"},
+			},
+			Data: map[string]string{"data": strings.Repeat("x", bystanderSize)},
+		}, metav1.CreateOptions{})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("create a bystander: %w", err)
+	}
+	return parallel(ctx, bystanderWorkloads, func(ctx context.Context, i int) error {
+		d := deployment(fmt.Sprintf("other-%05d", i))
+		d.Namespace, d.Annotations = namespace, nil
+		if err := l.client.Create(ctx, d); err != nil {
+			return fmt.Errorf("create a bystander: %w", err)
 		}
 		return nil
 	})

@@ -118,6 +118,7 @@ func (r *result) bystanders(got bystanderResult) {
 	// Over all of them: one step alone is smaller than what the garbage
 	// collector happens to leave.
 	r.add("own memory for each of them, against none", float64(got.second-got.none)/all, bytesEach, atMost(512))
+	r.plain(fmt.Sprintf("own memory beside %d ConfigMaps and %d Deployments too", bystanderCount, bystanderWorkloads), mb(got.more), megabytes)
 }
 
 // requests adds a figure for each kind of request to the API server.

@@ -47,7 +47,10 @@ func workloads() []workload {
 		{"cold-1000", "Cold start: 1,000 ExternalSecrets over 100 keys in Vault", 10 * time.Minute, cold(1000, 100)},
 		{"cold-5000", "Cold start: 5,000 ExternalSecrets over 500 keys in Vault", 25 * time.Minute, cold(5000, 500)},
 		{"still", "Standing still: 1,000 ExternalSecrets, refreshInterval 15s, 30 s", 10 * time.Minute, still},
-		{"bystanders", "Bystanders: 10,000 Secrets of 4 KB that are not ours, then 10,000 more", 10 * time.Minute, bystanders},
+		{"bystanders", "Bystanders: 10,000 Secrets of 4 KB that are not ours, then 10,000 more", 15 * time.Minute, bystanders},
+		{"fanout-mirror", "Fan-out: one Secret to 300 namespaces, by a SecretMirror", 5 * time.Minute, fanout(true)},
+		{"fanout-reflector", "Fan-out: one Secret to 300 namespaces, by reflector's annotations", 5 * time.Minute, fanout(false)},
+		{"rollout", "Rollouts: 50 Deployments, each with a Secret of its own and five of all", 5 * time.Minute, rollouts},
 	}
 }
 

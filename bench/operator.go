@@ -23,16 +23,16 @@ type operator struct {
 }
 
 // startOperator starts it with its defaults, but for ports that nobody else
-// has.
-func (l *lab) startOperator(ctx context.Context) (*operator, error) {
+// has, and what flags say.
+func (l *lab) startOperator(ctx context.Context, flags ...string) (*operator, error) {
 	log, err := os.CreateTemp(l.dir, "operator-*.log")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = log.Close() }()
 	o := &operator{logPath: log.Name(), done: make(chan struct{})}
-	o.cmd = exec.CommandContext(ctx, l.binary, "operator",
-		"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0")
+	o.cmd = exec.CommandContext(ctx, l.binary, append([]string{"operator",
+		"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0"}, flags...)...)
 	o.cmd.Env = append(os.Environ(), "KUBECONFIG="+l.plane.Kubeconfig())
 	o.cmd.Stdout, o.cmd.Stderr = log, log
 	o.cmd.SysProcAttr = bound()

@@ -32,10 +32,14 @@ type goal struct {
 
 func atLeast(bound float64) goal { return goal{"≥", bound} }
 func atMost(bound float64) goal  { return goal{"≤", bound} }
+func exactly(bound float64) goal { return goal{"=", bound} }
 
 func (g goal) met(v float64) bool {
-	if g.sign == "≥" {
+	switch g.sign {
+	case "≥":
 		return v >= g.bound
+	case "=":
+		return v == g.bound
 	}
 	return v <= g.bound
 }

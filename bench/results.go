@@ -19,6 +19,11 @@ the same Secrets (protobuf) and patch the same statuses as the operator, in the 
 once after. Time counts from the start of the operator's process; the store has not been validated then. Own
 memory is RssAnon. "Others" are programs that have nothing to do with the measurement: the more of the machine
 they took, the less a figure in seconds says.
+
+Fan-out: the bare writer creates and patches copies of its own in the same namespaces, just as the operator does.
+Rollouts run without the limit on rollouts a minute, which would be what is measured. Their time counts from before
+the request that changes the Secret until a watch shows the Deployment patched; for 50 ms of it the operator waits
+for further changes, which would be one rollout with the first.
 {{range .Results}}
 ## {{.Title}}
 {{with .Failure}}
