@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -143,7 +144,7 @@ func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *mem
 		if r.recognise(ctx, plan, mem, job.Places, job.Former) {
 			break
 		}
-		if wait := mem.repairs.pause() - now.Sub(mem.repairs.last); wait > 0 {
+		if wait := mem.repairs.pause() - now.Sub(mem.repairs.last); wait > 0 && !unmet(job) {
 			return wait
 		}
 		return run
@@ -156,6 +157,12 @@ func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *mem
 	}
 	mem.due = nextTick(plan, last)
 	return max(mem.due.Sub(now), time.Millisecond)
+}
+
+// unmet reports that something is not there at all, or should not be: that is
+// no quarrel over what it holds, and is not kept waiting by one.
+func unmet(job *engine.Job) bool {
+	return len(job.Former) > 0 || slices.ContainsFunc(job.Places, func(p engine.Place) bool { return p.Cluster == "" && p.Seen == nil })
 }
 
 // settled reports that the plan, having run, reads its sources again for no
@@ -197,6 +204,8 @@ func (r *deliveryReconciler) run(ctx context.Context, job *engine.Job, mem *memo
 	mem.targets = remember(job.Places, memories)
 	if out.Err == nil {
 		mem.stores = used
+	} else {
+		mem.targets = mem.targets.with(job.Former)
 	}
 	if r.Reloadable != nil && plan.Destination.Kind != objects.ConfigMap && plan.Destination.Spread == nil && plan.Destination.Name != "" {
 		out.Reloadable = r.Reloadable(plan.Destination.Namespace, plan.Destination.Name)
@@ -231,13 +240,18 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 		}
 	default:
 		mem.failures, mem.done, mem.at = 0, plan.Schedule.Fingerprint, out.At
-		if out.Change == delivery.Updated {
+		if out.Change == delivery.Updated && !woken.force {
 			mem.repairs.wrote(now)
 		}
 		if mem.due = next(plan, &out); !mem.due.IsZero() {
 			result.RequeueAfter = max(mem.due.Sub(now), time.Millisecond)
 		}
 		out.Note = strings.Join(append(plan.Warnings, notes(out.Note)...), "; ")
+		if r.kind.Annotated && out.Note == mem.told {
+			out.Note = "" // there is no status to hold it: it is told as an event, once
+		} else {
+			mem.told = out.Note
+		}
 	}
 	r.memories.keep(name, mem)
 	if out.Err != nil && out.Err.Kind == delivery.Conflict {

@@ -83,8 +83,8 @@ func (a annotated) in(_ context.Context, namespace string) []types.NamespacedNam
 // index files the language's objects under what wakes them.
 func (a annotated) index(d dialect.Deliveries) {
 	a.watch.Index(a.name, func(obj *metav1.PartialObjectMetadata) []string {
-		plan, _ := d.Translate(obj)
-		if plan.Destination.Name == "" {
+		plan, err := d.Translate(obj)
+		if err == nil && plan.Destination.Name == "" {
 			return nil
 		}
 		keys := []string{a.key(every), a.key(ownKey(types.NamespacedName{Namespace: obj.Namespace, Name: obj.Name}))}
@@ -135,7 +135,7 @@ func (s annotatedSource) Start(ctx context.Context, q queue) error {
 	s.watch.OnChange(func(obj client.Object) {
 		name := client.ObjectKeyFromObject(obj)
 		asks := len(s.r.objects.find(ctx, ownKey(name))) > 0
-		if asks || s.r.memories.uid(name) != "" {
+		if asks || s.r.memories.uid(name) != "" || len(s.r.owned(s.watch, name)) > 0 {
 			s.r.wakeSelf(ctx, obj, q)
 		}
 	})

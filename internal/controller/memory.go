@@ -29,6 +29,8 @@ type memory struct {
 	// last.
 	status  string
 	repairs repairs
+	// told is the note of the last success.
+	told string
 }
 
 // repairs are the writes to a destination in quick succession: somebody else

@@ -53,6 +53,18 @@ func remember(places []engine.Place, memories []target.Memory) holdings {
 	return h
 }
 
+// with adds what is left in other clusters: no watch would bring it back to
+// mind.
+func (h holdings) with(left []engine.Place) holdings {
+	for i := range left {
+		if left[i].Cluster != "" {
+			h = append(h, held{placeOf(&left[i]), left[i].Memory})
+		}
+	}
+	slices.SortFunc(h, func(a, b held) int { return a.compare(b.place) })
+	return h
+}
+
 // watchOf is the watch of what a destination is made of.
 func (s *Shared) watchOf(kind string) *objects.Watch {
 	if kind == objects.ConfigMap {
@@ -98,7 +110,8 @@ func (r *deliveryReconciler) places(ctx context.Context, plan *delivery.Delivery
 		return places, nil, nil
 	}
 	for _, name := range owned {
-		if p := (place{"", name.Namespace, name.Name}); !wanted[p] {
+		// A source may bear marks by mistake or by malice, its own even.
+		if p := (place{"", name.Namespace, name.Name}); !wanted[p] && !isSource(plan, p) {
 			one := engine.Place{Namespace: p.namespace, Name: p.name, Seen: watch.Get(p.namespace, p.name)}
 			if !follows(dest, one.Seen) {
 				former = append(former, one)
@@ -106,7 +119,7 @@ func (r *deliveryReconciler) places(ctx context.Context, plan *delivery.Delivery
 		}
 	}
 	for _, h := range mem.targets {
-		if h.cluster != "" && !wanted[h.place] {
+		if h.cluster != "" && h.Version != "" && !wanted[h.place] {
 			former = append(former, engine.Place{Cluster: h.cluster, Namespace: h.namespace, Name: h.name, Memory: h.Memory})
 		}
 	}
@@ -138,14 +151,21 @@ func follows(dest *delivery.Destination, seen *metav1.PartialObjectMetadata) boo
 	return true
 }
 
+// isSource reports that the place is where the plan reads, or the object
+// itself of an annotated kind.
+func isSource(plan *delivery.Delivery, p place) bool {
+	ref := delivery.ObjectRef{Kind: cmp.Or(plan.Destination.Kind, objects.Secret), Namespace: p.namespace, Name: p.name}
+	self := delivery.ObjectRef{Kind: plan.Object.Kind, Namespace: plan.Object.Namespace, Name: plan.Object.Name}
+	return p.cluster == "" && (ref == self || slices.Contains(plan.Objects(), ref))
+}
+
 // spread lists the places of a destination in many namespaces. The source is
 // never one of them.
 func (r *deliveryReconciler) spread(ctx context.Context, plan *delivery.Delivery, watch *objects.Watch, owned []types.NamespacedName) []place {
 	dest := &plan.Destination
 	var all []place
 	add := func(p place) {
-		source := delivery.ObjectRef{Kind: cmp.Or(dest.Kind, objects.Secret), Namespace: p.namespace, Name: p.name}
-		if p.cluster != "" || !slices.Contains(plan.Objects(), source) {
+		if !isSource(plan, p) {
 			all = append(all, p)
 		}
 	}

@@ -66,7 +66,8 @@ func Fingerprint(annotations map[string]string, keys ...string) string {
 
 // CopyEvents are the events of a language that copies one object to many
 // places and has no status to tell of it: one of reason done where copies were
-// written or removed, and a warning of reason failed where some could not be.
+// written or removed, a warning of that reason where there is something to say
+// about a success, and a warning of reason failed where some could not be.
 func CopyEvents(out delivery.Outcome, done, failed string) []Event {
 	var events []Event
 	switch out.Change {
@@ -75,6 +76,9 @@ func CopyEvents(out delivery.Outcome, done, failed string) []Event {
 		events = append(events, Event{Reason: done, Message: fmt.Sprintf("copies removed; %d left in place", out.Places)})
 	case delivery.Created, delivery.Updated, delivery.Adopted:
 		events = append(events, Event{Reason: done, Message: fmt.Sprintf("%d copies written; %d in place", out.Written, out.Places)})
+	}
+	if out.Note != "" {
+		events = append(events, Event{Warning: true, Reason: done, Message: cut(out.Note, maxMessage)})
 	}
 	if out.Result == delivery.Failed && out.Err != nil && out.Err.Kind != delivery.Conflict {
 		events = append(events, Event{Warning: true, Reason: failed, Message: cut(refusals(out), maxMessage)})

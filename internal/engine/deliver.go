@@ -111,6 +111,12 @@ func (r *run) spread(ctx context.Context, want target.Desired) error {
 		defer mu.Unlock()
 		if err != nil {
 			r.memories[i] = target.Memory{}
+			if p.Cluster == "" && target.NamespaceGoes(err) {
+				return // and whatever is in it
+			}
+			if p.Cluster != "" && delivery.KindOf(err) != delivery.Invalid {
+				r.memories[i] = unknown(p) // it may have been written
+			}
 			r.refuse(p, err)
 			return
 		}
@@ -133,9 +139,12 @@ func (r *run) place(ctx context.Context, p *Place, want target.Desired) (target.
 		if delivery.KindOf(err) != delivery.Conflict || try == tries || ctx.Err() != nil {
 			return res, err
 		}
-		t.Memory = target.Memory{Name: p.Name, Version: "0"} // nothing is known, so that it is read
+		t.Memory = unknown(p)
 	}
 }
+
+// unknown says that a place may be there, so that it is read.
+func unknown(p *Place) target.Memory { return target.Memory{Name: p.Name, Version: "0"} }
 
 // leave takes back the former places, and sums up what went wrong.
 func (r *run) leave(ctx context.Context) error {

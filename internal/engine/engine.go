@@ -194,6 +194,11 @@ func (r *run) empty(ctx context.Context) error {
 		r.out.Result = delivery.Retained
 		return nil
 	}
+	if dest.Creation == delivery.Marked && len(r.job.Plan.Objects()) > 0 {
+		// Gone a moment ago: the watch brings that, and the copies go then.
+		r.out.Result = delivery.Waiting
+		return nil
+	}
 	if dest.Creation != delivery.Owner {
 		return &delivery.Error{Kind: delivery.DeleteRefused, Message: fmt.Sprintf(
 			"Secret %s stays: deletionPolicy Delete needs creationPolicy Owner, and this one has %s", dest.Name, dest.Creation)}

@@ -51,7 +51,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options
 			return nil, fmt.Errorf("add %T: %w", part, err)
 		}
 	}
-	clusters, err := loadClusters(o.ClustersKubeconfig)
+	clusters, err := loadClusters(o.ClustersKubeconfig, cfg, core)
 	if err != nil {
 		return nil, err
 	}

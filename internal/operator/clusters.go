@@ -1,26 +1,46 @@
 package operator
 
 import (
+	"context"
 	"fmt"
+	"net/url"
 	"sync"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
 )
 
-// clusters are the contexts of a kubeconfig, for copies to other clusters. The
-// zero value has none. It implements controller.Clusters.
+// clusters are the contexts of a kubeconfig, for copies to other clusters. It
+// implements controller.Clusters.
 type clusters struct {
 	config clientcmdapi.Config
+	// own is this cluster, at address.
+	own     corev1client.CoreV1Interface
+	address string
 
-	mu      sync.Mutex
-	clients map[string]corev1client.CoreV1Interface
+	mu    sync.Mutex
+	known map[string]*contextOf
+}
+
+// contextOf is a context that was used.
+type contextOf struct {
+	mu     sync.Mutex
+	client corev1client.CoreV1Interface
+	// foreign: it was seen to lead to another cluster than our own.
+	foreign bool
 }
 
 // loadClusters reads the kubeconfig at path; with no path there are none.
-func loadClusters(path string) (*clusters, error) {
-	c := &clusters{clients: map[string]corev1client.CoreV1Interface{}}
+func loadClusters(path string, cfg *rest.Config, own corev1client.CoreV1Interface) (*clusters, error) {
+	c := &clusters{own: own, address: cfg.Host, known: map[string]*contextOf{}}
 	if path == "" {
 		return c, nil
 	}
@@ -40,25 +60,85 @@ func (c *clusters) Namespace(cluster, fallback string) string {
 	return fallback
 }
 
-// core is the client of a context.
-func (c *clusters) core(name string) (corev1client.CoreV1Interface, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if client := c.clients[name]; client != nil {
-		return client, nil
-	}
+// core is the client of a context. It is target.Writer's Other.
+func (c *clusters) core(ctx context.Context, name string) (corev1client.CoreV1Interface, error) {
 	if c.config.Contexts[name] == nil {
-		return nil, fmt.Errorf("the kubeconfig for other clusters has no context %q; give the operator one with --clusters-kubeconfig", name)
+		return nil, unusable(delivery.Invalid, nil, "the kubeconfig for other clusters has no context %q; give the operator one with --clusters-kubeconfig", name)
+	}
+	c.mu.Lock()
+	known := c.known[name]
+	if known == nil {
+		known = &contextOf{}
+		c.known[name] = known
+	}
+	c.mu.Unlock()
+
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if known.foreign {
+		return known.client, nil
 	}
 	cfg, err := clientcmd.NewNonInteractiveClientConfig(c.config, name, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("context %q of the kubeconfig for other clusters cannot be used: %w", name, err)
+		return nil, unusable(delivery.Invalid, err, "context %q of the kubeconfig for other clusters cannot be used", name)
 	}
-	cfg.UserAgent = "tacit"
+	cfg.UserAgent, cfg.Timeout = "tacit", answerTime
 	client, err := corev1client.NewForConfig(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("context %q of the kubeconfig for other clusters cannot be used: %w", name, err)
+		return nil, unusable(delivery.Invalid, err, "context %q of the kubeconfig for other clusters cannot be used", name)
 	}
-	c.clients[name] = client
+	same, err := c.same(ctx, cfg, client)
+	switch {
+	case err != nil:
+		return nil, unusable(delivery.Unavailable, err, "the cluster of context %q does not answer", name)
+	case same:
+		return nil, unusable(delivery.Invalid, nil, "context %q leads to this very cluster; select its namespaces in place of it", name)
+	}
+	known.client, known.foreign = client, true
 	return client, nil
+}
+
+// answerTime is how long another cluster may take for one answer.
+const answerTime = 10 * time.Second
+
+// same reports that a context leads to the operator's own cluster: there a copy
+// could be the source itself. A cluster is known by its first namespace, or
+// where that may not be read by its address.
+func (c *clusters) same(ctx context.Context, cfg *rest.Config, client corev1client.CoreV1Interface) (bool, error) {
+	theirs, err := identity(ctx, client)
+	if err != nil {
+		return false, err
+	}
+	ours, err := identity(ctx, c.own)
+	if err != nil {
+		return false, err
+	}
+	if theirs == "" || ours == "" {
+		return address(cfg.Host) == address(c.address), nil
+	}
+	return theirs == ours, nil
+}
+
+// identity of a cluster; empty if it may not be known.
+func identity(ctx context.Context, core corev1client.CoreV1Interface) (types.UID, error) {
+	ns, err := core.Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return ns.UID, nil
+}
+
+// address is where a base URL leads.
+func address(base string) string {
+	if u, err := url.Parse(base); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return base
+}
+
+func unusable(kind delivery.ErrorKind, err error, format string, args ...any) error {
+	return &delivery.Error{Kind: kind, Err: err, Message: fmt.Sprintf(format, args...)}
 }

@@ -129,7 +129,12 @@ func (Language) Report(_ client.Object, out delivery.Outcome, _ time.Time) []dia
 // OwnerOf implements dialect.Marked: it names the source of a copy, and the one
 // that a follower asks to be filled from. Marks.Follow tells the two apart:
 // what does not say auto-reflects: "True" is a follower and not ours to delete.
+// What says so under another name than the source's is no copy: somebody took
+// it over from one. The name is compared where meta has one.
 func (Language) OwnerOf(meta *metav1.ObjectMeta) (types.NamespacedName, bool) {
 	owner, named, err := source(meta.Annotations)
+	if truth(meta.Annotations[autoReflects]) && meta.Name != "" && meta.Name != owner.Name {
+		return types.NamespacedName{}, false
+	}
 	return owner, named && err == nil
 }

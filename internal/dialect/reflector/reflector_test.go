@@ -27,6 +27,7 @@ func TestWhoseAnObjectIs(t *testing.T) {
 		"bare":               {nil, none},
 		"a source":           {map[string]string{allowed: "true", auto: "true"}, none},
 		"a copy":             {map[string]string{reflects: "a/s", autoReflects: "True", reflectedVersion: "7"}, source},
+		"its copy, renamed":  {map[string]string{reflects: "a/t", autoReflects: "True"}, none},
 		"a follower":         {map[string]string{reflects: "a/s"}, source},
 		"a follower, served": {map[string]string{reflects: " a/s ", autoReflects: "False"}, source},
 		"no source":          {map[string]string{autoReflects: "True"}, none},
@@ -35,7 +36,7 @@ func TestWhoseAnObjectIs(t *testing.T) {
 		"too much":           {map[string]string{reflects: "a/b/c"}, none},
 		"no name":            {map[string]string{reflects: "a/"}, none},
 	} {
-		meta := &metav1.ObjectMeta{Namespace: "b", Name: "t", Annotations: c.annotations}
+		meta := &metav1.ObjectMeta{Namespace: "b", Name: "s", Annotations: c.annotations}
 		if owner, ok := New("Secret").OwnerOf(meta); owner != c.owner || ok != (c.owner != none) {
 			t.Errorf("%s: the owner is %s, %v", name, owner, ok)
 		}

@@ -51,6 +51,12 @@ func wrap(dest *Target, err error) error {
 	return e
 }
 
+// NamespaceGoes reports that nothing could be written because the namespace is
+// being deleted, or is gone.
+func NamespaceGoes(err error) bool {
+	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) || apierrors.IsNotFound(err) && !ofSecret(err)
+}
+
 // ofSecret reports that the API server speaks of the object itself, and not of
 // its namespace.
 func ofSecret(err error) bool {

@@ -47,6 +47,9 @@ func claimMarked(dest *Target, cur state) (adopting bool, err error) {
 	if cur.full == nil {
 		return false, nil // nobody wrote since we did
 	}
+	if dest.Owner.UID != "" && string(cur.meta.UID) == dest.Owner.UID {
+		return false, &delivery.Error{Kind: delivery.Invalid, Message: dest.ref() + " is the source itself"}
+	}
 	if c := metav1.GetControllerOfNoCopy(&cur.meta); c != nil && controller(&cur.meta, dest) != ours {
 		return false, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
 			"%s is controlled by %s %s and is left alone", dest.ref(), c.Kind, c.Name)}
@@ -70,7 +73,7 @@ func claimMarked(dest *Target, cur state) (adopting bool, err error) {
 
 // Delete removes the object if it is dest.Owner's, and reports whether it did.
 func (w *Writer) Delete(ctx context.Context, dest *Target) (bool, error) {
-	objs, err := w.objects(dest)
+	objs, err := w.objects(ctx, dest)
 	if err != nil {
 		return false, err
 	}
@@ -95,7 +98,7 @@ func mayDelete(dest *Target, got *corev1.Secret) bool {
 	if dest.Creation != delivery.Marked {
 		return c != nil && string(c.UID) == dest.Owner.UID
 	}
-	if c != nil || marked(dest, got) != ours || byHand(dest, got) {
+	if c != nil || marked(dest, got) != ours || byHand(dest, got) || dest.Owner.UID != "" && string(got.UID) == dest.Owner.UID {
 		return false
 	}
 	// What a follower's marks differ in tells that we made it ourselves, and

@@ -9,8 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-
-	"github.com/tacit-secrets/tacit/internal/delivery"
 )
 
 const (
@@ -33,12 +31,12 @@ type objects interface {
 }
 
 // objects are those that the target is one of.
-func (w *Writer) objects(dest *Target) (objects, error) {
+func (w *Writer) objects(ctx context.Context, dest *Target) (objects, error) {
 	core := w.Core
 	if dest.Cluster != "" {
 		var err error
-		if core, err = w.Other(dest.Cluster); err != nil {
-			return nil, &delivery.Error{Kind: delivery.WriteFailed, Message: err.Error(), Err: err}
+		if core, err = w.Other(ctx, dest.Cluster); err != nil {
+			return nil, wrap(dest, err)
 		}
 	}
 	if dest.kind() == kindConfigMap {

@@ -88,8 +88,9 @@ type Result struct {
 // Writer writes Secrets and ConfigMaps with clients that do not throttle.
 type Writer struct {
 	Core corev1client.CoreV1Interface
-	// Other gives the client of another cluster.
-	Other func(cluster string) (corev1client.CoreV1Interface, error)
+	// Other gives the client of another cluster. The error is a
+	// *delivery.Error: Invalid where there can be none.
+	Other func(ctx context.Context, cluster string) (corev1client.CoreV1Interface, error)
 	// Key keys the digests in Memory.
 	Key secret.Key
 	// Rival reports whether the object that writes as this field manager
@@ -109,6 +110,10 @@ func (w *Writer) Apply(ctx context.Context, dest *Target, want Desired) (Result,
 	if privileged(dest, corev1.SecretType(want.Type)) {
 		return Result{}, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
 			"%s is not made: Secrets of type %s are acted on by the cluster itself", dest.ref(), want.Type)}
+	}
+	if reserved(dest) {
+		return Result{}, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
+			"%s is not made: only the cluster itself says what it holds", dest.ref())}
 	}
 	digest := w.digest(dest, want)
 	if seen != nil && mem.Digest == digest && mem.Knows(seen) {
@@ -196,7 +201,7 @@ func (w *Writer) Recognise(ctx context.Context, dest *Target) (Memory, bool) {
 	if mem.Version == "" || mem.Name != dest.Name || mem.Frozen || dest.Creation.Merges() {
 		return mem, false
 	}
-	objs, err := w.objects(dest)
+	objs, err := w.objects(ctx, dest)
 	if err != nil {
 		return mem, false
 	}
@@ -265,7 +270,7 @@ func (w *Writer) current(ctx context.Context, dest *Target) (state, error) {
 	if known && mem.Immutable == dest.Immutable && !dest.Creation.Merges() {
 		return state{meta: seen.ObjectMeta, memory: mem, empty: mem.Empty, labels: mem.Labels, annotations: mem.Annotations}, nil
 	}
-	objs, err := w.objects(dest)
+	objs, err := w.objects(ctx, dest)
 	if err != nil {
 		return state{}, err
 	}
@@ -294,7 +299,7 @@ func (w *Writer) create(ctx context.Context, dest *Target, want Desired, digest 
 	if dest.Creation == delivery.Owner {
 		obj.OwnerReferences = []metav1.OwnerReference{ownerReference(dest.Owner)}
 	}
-	objs, err := w.objects(dest)
+	objs, err := w.objects(ctx, dest)
 	if err != nil {
 		return Result{}, err
 	}

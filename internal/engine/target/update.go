@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/secret"
@@ -51,7 +52,7 @@ func (w *Writer) update(ctx context.Context, dest *Target, want Desired, cur sta
 		mem.Digest, mem.Frozen = digest, true
 		return Result{Memory: mem}, nil
 	}
-	objs, err := w.objects(dest)
+	objs, err := w.objects(ctx, dest)
 	if err != nil {
 		return Result{}, err
 	}
@@ -76,6 +77,22 @@ func privileged(dest *Target, kind corev1.SecretType) bool {
 	return dest.kind() == kindSecret && (kind == corev1.SecretTypeServiceAccountToken || kind == corev1.SecretTypeBootstrapToken)
 }
 
+// trusted are the ConfigMaps by which a cluster says whom to trust. Its own
+// controllers make them, and where one is not there yet, or not in use, nobody
+// else may: by namespace, which is empty for all of them.
+var trusted = map[types.NamespacedName]bool{
+	{Name: "kube-root-ca.crt"}:                                             true,
+	{Name: "openshift-service-ca.crt"}:                                     true,
+	{Namespace: "kube-system", Name: "extension-apiserver-authentication"}: true,
+	{Namespace: "kube-system", Name: "aws-auth"}:                           true, // whom EKS lets in, and as whom
+	{Namespace: "kube-public", Name: "cluster-info"}:                       true, // what new nodes trust
+}
+
+func reserved(dest *Target) bool {
+	return dest.kind() == kindConfigMap &&
+		(trusted[types.NamespacedName{Name: dest.Name}] || trusted[types.NamespacedName{Namespace: dest.Namespace, Name: dest.Name}])
+}
+
 // unchangeable says why an object that is Marked cannot become what is
 // desired; nil if it can. The other policies leave that to the API server's
 // own words.
@@ -93,7 +110,7 @@ func unchangeable(dest *Target, want Desired, cur state) error {
 
 // remake deletes what is ours and makes it anew.
 func (w *Writer) remake(ctx context.Context, dest *Target, want Desired, cur state, digest secret.Digest) (Result, error) {
-	objs, err := w.objects(dest)
+	objs, err := w.objects(ctx, dest)
 	if err != nil {
 		return Result{}, err
 	}
@@ -214,7 +231,14 @@ func holds(dest *Target, want Desired, cur state) bool {
 		}
 	}
 	mine := slices.DeleteFunc(slices.Clone(cur.annotations), func(k string) bool { _, stamp := want.Stamps[k]; return stamp })
-	return hasMeta(s.Labels, want.Labels, cur.labels) && hasMeta(s.Annotations, want.Annotations, mine)
+	annotations := want.Annotations
+	if named, ok := s.Annotations[dest.Marks.Owner]; ok && dest.Creation == delivery.Marked {
+		// The object was found to be ours: the original may have said so in
+		// other words, which are no reason for a write.
+		annotations = maps.Clone(annotations)
+		annotations[dest.Marks.Owner] = named
+	}
+	return hasMeta(s.Labels, want.Labels, cur.labels) && hasMeta(s.Annotations, annotations, mine)
 }
 
 // sameData compares all data, or where others' keys may be beside ours, ours.
