@@ -139,7 +139,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	}
 	b.Apply(ours(operatortest.VaultStore))
 	before := goleak.IgnoreCurrent()
-	p := &tap{}
+	p := &testkit.Tap{}
 	_, stop := b.Operate(throughTap(b, p))
 	b.Apply(app("Retain"))
 	b.Synced("app")

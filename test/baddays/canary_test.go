@@ -57,7 +57,7 @@ func TestNoSecretByteComesOut(t *testing.T) {
 func noSecretByte(t *testing.T, level slog.Level, sow func(*operatortest.Bed, testkit.Canaries) map[string]bool) {
 	t.Helper()
 	all := testkit.Canaries{}
-	p, registry, out := &tap{}, prometheus.NewRegistry(), &operatortest.Logs{}
+	p, registry, out := &testkit.Tap{}, prometheus.NewRegistry(), &operatortest.Logs{}
 	b := operatortest.WithoutOperator(t)
 	_, stop := b.Operate(func(o *operator.Options) {
 		throughTap(b, p)(o)

@@ -30,7 +30,7 @@ func TestKilledBetweenTheSecretAndTheStatus(t *testing.T) {
 	t.Parallel()
 	cut := func(r *http.Request) error {
 		if onStatus(r) {
-			return errCut
+			return testkit.ErrCut
 		}
 		return nil
 	}
@@ -41,20 +41,20 @@ func TestKilledBetweenTheSecretAndTheStatus(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := operatortest.WithoutOperator(t)
-			first, second := &tap{}, &tap{}
-			first.set(faults[0], faults[1])
+			first, second := &testkit.Tap{}, &testkit.Tap{}
+			first.Set(faults[0], faults[1])
 			_, stop := b.Operate(throughTap(b, first))
 			b.Put("db", map[string]any{"password": "one"})
 			b.Apply(ours(operatortest.VaultStore + app("Retain")))
 			before := b.Holds("app", map[string]string{"password": "one"})
 			b.Eventually(func() error {
-				if n := first.which(func(c call) bool { return strings.HasSuffix(c.Path, "/externalsecrets/app/status") }); len(n) == 0 {
+				if n := first.Which(func(c testkit.Call) bool { return strings.HasSuffix(c.Path, "/externalsecrets/app/status") }); len(n) == 0 {
 					return fmt.Errorf("the status was not tried")
 				}
 				return nil
 			})
 			stop()
-			if n := first.secretWrites(); len(n) != 1 {
+			if n := first.SecretWrites(); len(n) != 1 {
 				t.Errorf("the first operator wrote %v", n)
 			}
 
@@ -64,7 +64,7 @@ func TestKilledBetweenTheSecretAndTheStatus(t *testing.T) {
 				t.Errorf("bound to %+v, want version %s", es.Status.Binding, before.ResourceVersion)
 			}
 			untouched(b, before)
-			if n := second.secretWrites(); len(n) != 0 {
+			if n := second.SecretWrites(); len(n) != 0 {
 				t.Errorf("the second operator wrote %v", n)
 			}
 		})
@@ -76,11 +76,11 @@ func TestKilledBetweenTheSecretAndTheStatus(t *testing.T) {
 func TestAnAnswerThatIsLostIsNoSecondSecret(t *testing.T) {
 	t.Parallel()
 	b := operatortest.WithoutOperator(t)
-	p := &tap{}
+	p := &testkit.Tap{}
 	var lost atomic.Bool
-	p.set(nil, func(r *http.Request) error {
+	p.Set(nil, func(r *http.Request) error {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/secrets") && lost.CompareAndSwap(false, true) {
-			return errCut
+			return testkit.ErrCut
 		}
 		return nil
 	})
@@ -100,7 +100,7 @@ func TestRestartWithNothingChangedWritesNothing(t *testing.T) {
 	b := operatortest.WithoutOperator(t)
 	proxy := testkit.NewProxy(t, b.VaultAddr, nil)
 	b.VaultAddr = proxy.URL
-	first, second := &tap{}, &tap{}
+	first, second := &testkit.Tap{}, &testkit.Tap{}
 	_, stop := b.Operate(throughTap(b, first))
 	before := many(b, n)
 	stop()
@@ -120,11 +120,11 @@ func TestRestartWithNothingChangedWritesNothing(t *testing.T) {
 			t.Errorf("the status of %s was written", name)
 		}
 	}
-	if got := second.which(func(c call) bool { return c.writes() && c.onSecrets() && !isNew(c) }); len(got) != 0 {
+	if got := second.Which(func(c testkit.Call) bool { return c.Writes() && c.OnSecrets() && !isNew(c) }); len(got) != 0 {
 		t.Errorf("wrote Secrets: %v", got)
 	}
-	if got := second.which(func(c call) bool {
-		return !c.writes() && c.onSecrets() && !c.watches() && strings.Contains(c.Path, "/secrets/app-")
+	if got := second.Which(func(c testkit.Call) bool {
+		return !c.Writes() && c.OnSecrets() && !c.Watches() && strings.Contains(c.Path, "/secrets/app-")
 	}); len(got) != 0 {
 		t.Errorf("read Secrets that nobody touched: %v", got)
 	}
@@ -140,7 +140,7 @@ func TestRestartWithNothingChangedWritesNothing(t *testing.T) {
 }
 
 // isNew matches the creation of a Secret that has just been asked for.
-func isNew(c call) bool { return c.Method == http.MethodPost && c.succeeded() }
+func isNew(c testkit.Call) bool { return c.Method == http.MethodPost && c.Succeeded() }
 
 // many applies n ExternalSecrets app-0 to app-n and returns their Secrets.
 func many(b *operatortest.Bed, n int) []*corev1.Secret {
@@ -176,13 +176,13 @@ func TestFailoverWritesNothing(t *testing.T) {
 	t.Parallel()
 	for name, last := range map[string]func(*http.Request) error{
 		"resigned": nil,
-		"killed":   func(*http.Request) error { return errCut },
+		"killed":   func(*http.Request) error { return testkit.ErrCut },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := operatortest.WithoutOperator(t)
-			first, second := &tap{}, &tap{}
-			elected := func(p *tap) func(*operator.Options) {
+			first, second := &testkit.Tap{}, &testkit.Tap{}
+			elected := func(p *testkit.Tap) func(*operator.Options) {
 				return func(o *operator.Options) {
 					throughTap(b, p)(o)
 					o.LeaderElect, o.LeaderNamespace = true, b.NS
@@ -192,7 +192,7 @@ func TestFailoverWritesNothing(t *testing.T) {
 			before := many(b, 10)
 			es := statuses(b)
 			b.Operate(elected(second))
-			first.set(last, nil)
+			first.Set(last, nil)
 			stop()
 			b.Apply(ours(fmt.Sprintf(fakeStore, "fake", "x") + fmt.Sprintf(fromFake, "new", "fake")))
 			b.Synced("new")
@@ -204,7 +204,7 @@ func TestFailoverWritesNothing(t *testing.T) {
 					t.Errorf("the status of %s was written", name)
 				}
 			}
-			if got := second.which(func(c call) bool { return c.writes() && c.onSecrets() && !isNew(c) }); len(got) != 0 {
+			if got := second.Which(func(c testkit.Call) bool { return c.Writes() && c.OnSecrets() && !isNew(c) }); len(got) != 0 {
 				t.Errorf("wrote Secrets: %v", got)
 			}
 		})
@@ -218,7 +218,7 @@ func TestTheAPIServerRestartsUnderLoad(t *testing.T) {
 	const n = 60
 	b := alone(t, testkit.PlaneOptions{CRDs: []string{"config/crd"}, NoControllers: true})
 	plane := b.Plane
-	p := &tap{}
+	p := &testkit.Tap{}
 	b.Operate(throughTap(b, p))
 	b.Put("db", map[string]any{"password": "one"})
 	b.Apply(ours(operatortest.VaultStore))
@@ -239,12 +239,12 @@ func TestTheAPIServerRestartsUnderLoad(t *testing.T) {
 		generations[s.Name] = s.ResourceVersion
 	}
 	// A write whose answer was lost does not show, so there may be fewer.
-	if w := p.which(func(c call) bool { return c.writes() && c.onSecrets() && c.succeeded() }); len(w) > n {
+	if w := p.Which(func(c testkit.Call) bool { return c.Writes() && c.OnSecrets() && c.Succeeded() }); len(w) > n {
 		t.Errorf("%d writes made %d Secrets: %v", len(w), n, w)
 	}
 
 	// All is well: another restart changes nothing, and drift is noticed after it.
-	p.reset()
+	p.Reset()
 	must(t, plane.RestartAPIServer(t.Context()))
 	s := b.Secret("app-0")
 	s.Data["password"] = []byte("drift")
@@ -255,7 +255,7 @@ func TestTheAPIServerRestartsUnderLoad(t *testing.T) {
 			t.Errorf("%s was written again", s.Name)
 		}
 	}
-	if w := p.secretWrites(); len(w) > 2 {
+	if w := p.SecretWrites(); len(w) > 2 {
 		t.Errorf("drift of one Secret after a restart took %v", w)
 	}
 }

@@ -5,20 +5,17 @@ package baddays
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"maps"
-	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/rest"
 
 	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
+	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
 // TestMain lets more tests run at a time than there are processors: most of
@@ -66,104 +63,6 @@ func untouched(b *operatortest.Bed, before *corev1.Secret) {
 	}
 }
 
-// call is one request to the API server, and the status that came back; 0 if
-// none has.
-type call struct {
-	Method, Path, Query string
-	Status              int
-}
-
-func (c call) succeeded() bool { return c.Status/100 == 2 }
-
-func (c call) writes() bool { return c.Method != http.MethodGet }
-
-// onSecrets reports a request for Secrets of any namespace.
-func (c call) onSecrets() bool {
-	return strings.Contains(c.Path+"/", "/secrets/") && strings.HasPrefix(c.Path, "/api/v1/")
-}
-
-func (c call) watches() bool { return strings.Contains(c.Query, "watch=true") }
-
-// tap stands between an operator and the API server: it writes every request
-// down and can break some.
-type tap struct {
-	mu    sync.Mutex
-	calls []*call
-	// before and after may fail a request, which then did not reach the API
-	// server, or did and its answer was lost.
-	before, after func(*http.Request) error
-}
-
-var errCut = errors.New("connection cut by the test")
-
-func (p *tap) config(cfg *rest.Config) *rest.Config {
-	cfg = rest.CopyConfig(cfg)
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(r *http.Request) (*http.Response, error) { return p.pass(next, r) })
-	})
-	return cfg
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func (p *tap) pass(next http.RoundTripper, r *http.Request) (*http.Response, error) {
-	p.mu.Lock()
-	made := &call{r.Method, r.URL.Path, r.URL.RawQuery, 0}
-	p.calls = append(p.calls, made)
-	before, after := p.before, p.after
-	p.mu.Unlock()
-	if before != nil {
-		if err := before(r); err != nil {
-			return nil, err
-		}
-	}
-	resp, err := next.RoundTrip(r)
-	if err == nil {
-		p.mu.Lock()
-		made.Status = resp.StatusCode
-		p.mu.Unlock()
-	}
-	if after != nil && err == nil {
-		if lost := after(r); lost != nil {
-			_ = resp.Body.Close()
-			return nil, lost
-		}
-	}
-	return resp, err
-}
-
-// set replaces the faults.
-func (p *tap) set(before, after func(*http.Request) error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.before, p.after = before, after
-}
-
-// which returns the calls that match.
-func (p *tap) which(match func(call) bool) []call {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var out []call
-	for _, c := range p.calls {
-		if match(*c) {
-			out = append(out, *c)
-		}
-	}
-	return out
-}
-
-func (p *tap) secretWrites() []call {
-	return p.which(func(c call) bool { return c.writes() && c.onSecrets() })
-}
-
-func (p *tap) reset() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.calls = nil
-}
-
 // ours leaves the stores of a manifest to the operators of a class that is
 // called as the namespace, so that the operator which most tests share does
 // not serve them.
@@ -172,10 +71,10 @@ func ours(manifest string) string {
 }
 
 // throughTap has an operator of the namespace's class talk through the tap.
-func throughTap(b *operatortest.Bed, p *tap) func(*operator.Options) {
+func throughTap(b *operatortest.Bed, p *testkit.Tap) func(*operator.Options) {
 	return func(o *operator.Options) {
 		o.Namespaces, o.Class = []string{b.NS}, b.NS
-		o.Config = p.config(o.Config)
+		o.Config = p.Config(o.Config)
 	}
 }
 

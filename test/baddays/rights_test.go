@@ -100,25 +100,32 @@ func inForce(b *operatortest.Bed, cfg *rest.Config) {
 	})
 }
 
+// externalSecretsAlone switches everything else off: what is off needs no right.
+func externalSecretsAlone(o *operator.Options) {
+	o.Rollouts.Off = true
+	o.Languages.Without = []string{"mirrors", "doppler", "vaultsyncstatus", "reflector", "kubed"}
+}
+
 // TestARoleAloneServesANamespace is promise 13: with a Role and nothing more,
-// every feature of a namespace works and nothing is forbidden. It is also
-// GHSA-fcxq-v2r3-cc8h: no list without a namespace.
+// every feature of ExternalSecrets in a namespace works and nothing is
+// forbidden. It is also GHSA-fcxq-v2r3-cc8h: no list without a namespace.
 func TestARoleAloneServesANamespace(t *testing.T) {
 	t.Parallel()
 	b := operatortest.WithoutOperator(t)
 	cfg := as(b, "tacit")
 	allow(b, "tacit", append(slices.Clone(namespaceRules), leaderRules...))
 	inForce(b, cfg)
-	p := &tap{}
+	p := &testkit.Tap{}
 	out, _ := b.Operate(func(o *operator.Options) {
-		o.Config, o.Namespaces, o.Class = p.config(cfg), []string{b.NS}, b.NS
+		o.Config, o.Namespaces, o.Class = p.Config(cfg), []string{b.NS}, b.NS
 		o.LeaderElect, o.LeaderNamespace = true, b.NS
+		externalSecretsAlone(o)
 	})
 	everyFeature(b)
-	for _, c := range p.which(func(c call) bool { return c.Status == 403 }) {
+	for _, c := range p.Which(func(c testkit.Call) bool { return c.Status == 403 }) {
 		t.Errorf("forbidden: %v", c)
 	}
-	for _, c := range p.which(func(c call) bool {
+	for _, c := range p.Which(func(c testkit.Call) bool {
 		return !strings.Contains(c.Path, "/namespaces/"+b.NS+"/") && c.Path != "/api/v1" && c.Path != "/api" && strings.Count(c.Path, "/") > 3
 	}) {
 		t.Errorf("beyond the namespace: %v", c)
@@ -146,8 +153,11 @@ func TestTheLeastServesTheCluster(t *testing.T) {
 	}
 	must(t, b.Create(t.Context(), binding))
 	inForce(b, cfg)
-	p := &tap{}
-	_, stop := b.Operate(func(o *operator.Options) { o.Config, o.Class = p.config(cfg), b.NS })
+	p := &testkit.Tap{}
+	_, stop := b.Operate(func(o *operator.Options) {
+		o.Config, o.Class, o.HomeNamespace = p.Config(cfg), b.NS, b.NS
+		externalSecretsAlone(o)
+	})
 	everyFeature(b)
 	b.Apply(ours(`
 apiVersion: external-secrets.io/v1
@@ -166,7 +176,7 @@ spec:
 `))
 	b.Holds("cluster", map[string]string{"k": "cluster"})
 	b.Synced("cluster")
-	for _, c := range p.which(func(c call) bool { return c.Status == 403 }) {
+	for _, c := range p.Which(func(c testkit.Call) bool { return c.Status == 403 }) {
 		t.Errorf("forbidden: %v", c)
 	}
 	stop()

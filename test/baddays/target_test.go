@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
+	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
 // intoTaken is an ExternalSecret with a creation policy for Secret "taken".
@@ -236,7 +237,7 @@ func refuse(b *operatortest.Bed, reason metav1.StatusReason, message string) {
 // log.
 func TestANamespaceThatIsBeingDeletedIsLeftInPeace(t *testing.T) {
 	t.Parallel()
-	tapped := &tap{}
+	tapped := &testkit.Tap{}
 	b := operatortest.WithoutOperator(t)
 	out, _ := b.Operate(throughTap(b, tapped))
 	b.Apply(ours(intoTaken("Owner")))
@@ -255,7 +256,7 @@ func TestANamespaceThatIsBeingDeletedIsLeftInPeace(t *testing.T) {
 		}
 		return nil
 	})
-	tapped.reset()
+	tapped.Reset()
 	for range 3 {
 		b.Poke("app")
 	}
@@ -266,7 +267,7 @@ func TestANamespaceThatIsBeingDeletedIsLeftInPeace(t *testing.T) {
 		}
 		return nil
 	})
-	if n := tapped.secretWrites(); len(n) > 5 {
+	if n := tapped.SecretWrites(); len(n) > 5 {
 		t.Errorf("%d writes of Secrets in a namespace that goes: %v", len(n), n)
 	}
 	must(t, b.Patch(t.Context(), hold, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))))
