@@ -130,7 +130,7 @@ func (w *Writer) Apply(ctx context.Context, dest *Target, want Desired) (Result,
 			return res, wrap(dest, err)
 		}
 	}
-	current, err := w.current(ctx, dest)
+	current, err := w.current(ctx, dest, want.Type)
 	switch {
 	case apierrors.IsNotFound(err) && dest.Creation == delivery.Merge:
 		return Result{Missing: true}, nil
@@ -264,10 +264,13 @@ type state struct {
 
 // current learns what an update needs to know of the existing Secret, with a
 // read only if memory does not say it.
-func (w *Writer) current(ctx context.Context, dest *Target) (state, error) {
+func (w *Writer) current(ctx context.Context, dest *Target, wantType string) (state, error) {
 	seen, mem := dest.Seen, dest.Memory
 	known := seen != nil && mem.Name == dest.Name && mem.Version != "" && mem.Version == seen.ResourceVersion
-	if known && mem.Immutable == dest.Immutable && !dest.Creation.Merges() {
+	// What is Marked and comes to be of another type is read, for it cannot be
+	// written: see unchangeable.
+	retyped := dest.Creation == delivery.Marked && mem.Type != wantType
+	if known && mem.Immutable == dest.Immutable && !dest.Creation.Merges() && !retyped {
 		return state{meta: seen.ObjectMeta, memory: mem, empty: mem.Empty, labels: mem.Labels, annotations: mem.Annotations}, nil
 	}
 	objs, err := w.objects(ctx, dest)

@@ -19,7 +19,7 @@ func Decode(how delivery.Decoding, v secret.Value) (secret.Value, error) {
 	case delivery.DecodeBase64, delivery.DecodeBase64URL:
 		out, ok := decode(how, v)
 		if !ok {
-			return secret.Value{}, errors.New("the value is not valid " + string(how) + ", which decodingStrategy asks for")
+			return secret.Value{}, errors.New("the value is not valid " + string(how) + ", as which it is to be decoded")
 		}
 		return out, nil
 	case delivery.DecodeAuto:
