@@ -1,5 +1,6 @@
 // Package testkit starts the real parts that Tacit runs against: a Kubernetes
-// control plane, a Vault, a PostgreSQL, clouds, and a proxy that breaks the way to any.
+// control plane, a Vault, a PostgreSQL, clouds, and a proxy that breaks the way
+// to any.
 //
 // The parts are processes of their own on loopback, built by `make sandbox`;
 // PostgreSQL is the one that is installed.

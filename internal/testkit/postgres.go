@@ -195,6 +195,9 @@ func (v *Vault) Lending(ctx context.Context, db *Postgres, mount, role, ttl, max
 	_, err = logical.WriteWithContext(ctx, mount+"/roles/"+role, map[string]any{
 		"db_name": "postgres", "default_ttl": ttl, "max_ttl": maxTTL,
 		"creation_statements": `CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'`,
+		// What Vault does of its own accord locks what other revocations lock
+		// too, and tries again only after ten seconds.
+		"revocation_statements": `DROP ROLE IF EXISTS "{{name}}"`,
 	})
 	return err
 }

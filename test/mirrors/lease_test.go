@@ -1,0 +1,210 @@
+package mirrors_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/tacit-secrets/tacit/internal/testkit"
+	"github.com/tacit-secrets/tacit/test/mirrors/mirrortest"
+)
+
+// poll is far off: what happens in time happens by the lease.
+const poll = "pollPeriodSeconds: 86400"
+
+func TestCredentialsStayTheSameWhileTheirLeaseIsRenewed(t *testing.T) {
+	l := newBed(t).Lending("6s", "1h")
+	one := l.Namespace("one")
+	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
+	was := l.Working(one, "db")
+	l.Event("db", "VaultNewCreds", l.Path+"/")
+	l.Renewed(4) // that is past the first end
+	l.Event("db", "VaultLeaseRenew")
+	l.Active("db")
+
+	// The original has nothing to give to a namespace that comes now.
+	late := l.Has(l.Namespace("late"), "db", "username", mirrortest.User(was), "password", string(was.Data["password"]))
+	l.Untouched(was)
+	if err := l.Works(late); err != nil {
+		t.Error(err)
+	}
+
+	// Nor does a copy that is lost cost new credentials.
+	l.Remove(late)
+	l.HasThat(late.Namespace, "db", func(s *corev1.Secret) error {
+		if s.UID == late.UID || mirrortest.User(s) != mirrortest.User(was) {
+			return fmt.Errorf("is for %s, want %s", mirrortest.User(s), mirrortest.User(was))
+		}
+		return nil
+	})
+	if n := l.Takeouts(); n != 1 || len(l.Lent()) != 1 {
+		t.Errorf("credentials were taken out %d times, and there are %v", n, l.Lent())
+	}
+	if n := l.Way.Counts()["/v1/auth/approle/login"]; n != 1 {
+		t.Errorf("%d logins", n)
+	}
+}
+
+func TestCredentialsAreReplacedBeforeTheirLastEnd(t *testing.T) {
+	l := newBed(t).Lending("6s", "14s")
+	ns := l.Namespace("one")
+	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
+	was := l.Working(ns, "db")
+	got := l.HasThat(ns, "db", func(s *corev1.Secret) error {
+		if err := l.Works(s); err != nil {
+			t.Errorf("at some time the copy did not work: %v", err)
+		}
+		if mirrortest.User(s) == mirrortest.User(was) {
+			return errors.New("is still the first")
+		}
+		return nil
+	})
+	// Who has not read the new one yet can still work.
+	if err := l.Works(was); err != nil {
+		t.Errorf("the former credentials ended before the new ones came: %v", err)
+	}
+	if age := got.Annotations["mirrors.kts.studio/vault-lease-id"]; age == was.Annotations["mirrors.kts.studio/vault-lease-id"] {
+		t.Error("the copy names the former lease")
+	}
+	if r := l.Renewals(); r < 2 {
+		t.Errorf("only %d renewals before", r)
+	}
+	l.Event("db", "VaultLeaseLeft", was.Annotations["mirrors.kts.studio/vault-lease-id"])
+}
+
+func TestRevokedCredentialsAreReplaced(t *testing.T) {
+	l := newBed(t).Lending("6s", "1h")
+	ns := l.Namespace("one")
+	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
+	was := l.Working(ns, "db")
+	sm := l.Active("db")
+	l.Must(l.Vault.Admin.Sys().RevokeWithContext(t.Context(), sm.Status.VaultSource.LeaseID))
+	got := l.HasThat(ns, "db", func(s *corev1.Secret) error {
+		if mirrortest.User(s) == mirrortest.User(was) {
+			return errors.New("is still the revoked one")
+		}
+		return l.Works(s)
+	})
+	if users := l.Lent(); len(users) != 1 || users[0] != mirrortest.User(got) {
+		t.Errorf("the database has %v", users)
+	}
+}
+
+func TestCredentialsAreRevokedWhenTheObjectGoes(t *testing.T) {
+	l := newBed(t).Lending("1h", "2h")
+	ns := l.Namespace("one")
+	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
+	was := l.Working(ns, "db")
+	l.Active("db")
+	l.Remove(l.Mirror("db"))
+	l.Gone(ns, "db")
+	l.Left("db")
+	l.LentNow(0)
+	if l.Works(was) == nil {
+		t.Error("what was lent still opens the database")
+	}
+	l.Event("db", "VaultLeaseRevoked")
+}
+
+func TestWhatIsRetainedIsNotRevoked(t *testing.T) {
+	l := newBed(t).Lending("1h", "2h")
+	ns := l.Namespace("one")
+	l.Apply(mirrortest.Lends("db", l.Path, poll+"\ndeletePolicy: retain", "^$NS-"))
+	was := l.Working(ns, "db")
+	l.Active("db")
+	l.Remove(l.Mirror("db"))
+	l.Left("db")
+	l.Untouched(was)
+	if err := l.Works(was); err != nil {
+		t.Error(err)
+	}
+	l.Event("db", "VaultLeaseLeft")
+}
+
+func TestALeaseThatMayNotBeRevokedHoldsNobodyUp(t *testing.T) {
+	l := newBed(t).Lending("1h", "2h")
+	ns := l.Namespace("one")
+	id, secret, err := l.Vault.AppRole(t.Context(), testkit.ReadOnly(l.Path))
+	l.Must(err)
+	l.Set(l.NS, "approle", "role-id", id, "secret-id", secret)
+	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
+	l.Working(ns, "db")
+	l.Active("db")
+	l.Remove(l.Mirror("db"))
+	l.Gone(ns, "db")
+	l.Left("db")
+	l.Event("db", "VaultLeaseLeft")
+}
+
+func TestADeletedObjectWaitsForVaultToTakeItsCredentialsBack(t *testing.T) {
+	l := newBed(t).Lending("1h", "2h")
+	ns := l.Namespace("one")
+	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
+	l.Working(ns, "db")
+	l.Active("db")
+	l.Way.Set(testkit.Status(http.StatusServiceUnavailable, nil, `{"errors": ["down"]}`).OnPrefix("/v1/sys/leases"))
+	l.Remove(l.Mirror("db"))
+	l.Gone(ns, "db")
+	if sm := l.Mirror("db"); sm == nil {
+		t.Fatal("it went though its credentials were not revoked")
+	}
+	l.Way.Set(testkit.None)
+	l.Left("db")
+	l.LentNow(0)
+}
+
+func TestAnotherPathIsAnotherLease(t *testing.T) {
+	l := newBed(t).Lending("1h", "2h")
+	ns := l.Namespace("one")
+	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
+	was := l.Working(ns, "db")
+	l.Active("db")
+	b := l.Bed
+	b.Remove(b.Copy(b.NS, "approle"))
+	other := b.Lending("1h", "2h")
+	l.Apply(mirrortest.Lends("db", other.Path, poll, "^$NS-"))
+	l.HasThat(ns, "db", func(s *corev1.Secret) error {
+		if mirrortest.User(s) == mirrortest.User(was) {
+			return errors.New("is still of the former path")
+		}
+		return other.Works(s)
+	})
+	l.Event("db", "VaultLeaseLeft", l.Path)
+}
+
+func TestARenewalThatFailsForAWhileCostsNothing(t *testing.T) {
+	l := newBed(t).Lending("9s", "1h")
+	ns := l.Namespace("one")
+	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
+	was := l.Working(ns, "db")
+	l.Way.Set(testkit.Status(http.StatusServiceUnavailable, nil, `{"errors": ["down"]}`))
+	l.Says("db", "Error", "VaultError")
+	l.Untouched(was)
+	l.Way.Set(testkit.None)
+	l.Active("db")
+	l.Renewed(2)
+	l.Untouched(was)
+	if err := l.Works(was); err != nil || l.Takeouts() != 1 {
+		t.Errorf("taken out %d times; %v", l.Takeouts(), err)
+	}
+}
+
+func TestTwoObjectsShareNoCredentials(t *testing.T) {
+	l := newBed(t).Lending("1h", "2h")
+	ns := l.Namespace("one")
+	l.Apply(mirrortest.Lends("first", l.Path, poll, "^$NS-") + mirrortest.Lends("second", l.Path, poll, "^$NS-"))
+	first, second := l.Working(ns, "first"), l.Working(ns, "second")
+	if mirrortest.User(first) == mirrortest.User(second) {
+		t.Error("both have the same")
+	}
+	l.Active("first")
+	l.Remove(l.Mirror("first"))
+	l.Left("first")
+	if err := l.Works(second); err != nil {
+		t.Error(err)
+	}
+	l.LentNow(1)
+}

@@ -1,0 +1,48 @@
+// Package mirrors_test runs SecretMirrors end to end, with one operator that
+// serves the whole cluster.
+package mirrors_test
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
+	"github.com/tacit-secrets/tacit/test/mirrors/mirrortest"
+)
+
+// TestMain lets more tests run at a time than there are processors: most of
+// the time they wait.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	operatortest.Main(m)
+}
+
+func newBed(t *testing.T) mirrortest.Bed {
+	t.Helper()
+	t.Parallel()
+	return mirrortest.Of(operatortest.WithShared(t))
+}
+
+// atOnce is how soon events are followed: within a second, and some more for a
+// machine that is busy with other tests. It is far from every poll.
+const atOnce = 5 * time.Second
+
+// within fails the test if f takes longer.
+func within(t *testing.T, limit time.Duration, f func()) {
+	t.Helper()
+	start := time.Now()
+	f()
+	if took := time.Since(start); took > limit {
+		t.Errorf("took %v, more than %v", took, limit)
+	}
+}
+
+func namespace(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}
