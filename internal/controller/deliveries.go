@@ -247,11 +247,6 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 			result.RequeueAfter = max(mem.due.Sub(now), time.Millisecond)
 		}
 		out.Note = strings.Join(append(plan.Warnings, notes(out.Note)...), "; ")
-		if r.kind.Annotated && out.Note == mem.told {
-			out.Note = "" // there is no status to hold it: it is told as an event, once
-		} else {
-			mem.told = out.Note
-		}
 	}
 	r.memories.keep(name, mem)
 	if out.Err != nil && out.Err.Kind == delivery.Conflict {
@@ -275,7 +270,13 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 
 // report has the language write the outcome into the object's status.
 func (r *deliveryReconciler) report(ctx context.Context, obj client.Object, mem *memory, out delivery.Outcome) error {
-	version, err := r.patchStatus(ctx, r.kind, obj, func(o client.Object) []dialect.Event { return r.dialect.Report(o, out, r.Now()) })
+	version, err := r.patchStatus(ctx, r.kind, obj, func(o client.Object) []dialect.Event {
+		events := r.dialect.Report(o, out, r.Now())
+		if r.kind.Annotated {
+			return mem.news(events, r.Now())
+		}
+		return events
+	})
 	if err == nil {
 		mem.status = version
 	}

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 // memory is what the process knows of an object beyond its status. All of it
@@ -29,8 +30,32 @@ type memory struct {
 	// last.
 	status  string
 	repairs repairs
-	// told is the note of the last success.
-	told string
+	// told are the warnings of the last run of an annotated object, and toldAt
+	// is when they were told.
+	told   []string
+	toldAt time.Time
+}
+
+// retell is after how long a warning that still holds is told again: where
+// there is no status, only events tell, and the API server keeps them an hour.
+const retell = 30 * time.Minute
+
+// news drops the warnings that were told already.
+func (m *memory) news(events []dialect.Event, now time.Time) []dialect.Event {
+	var news []dialect.Event
+	var warnings []string
+	for _, e := range events {
+		if e.Warning {
+			warnings = append(warnings, e.Message)
+		}
+		if !e.Warning || !slices.Contains(m.told, e.Message) || now.Sub(m.toldAt) > retell {
+			news = append(news, e)
+		}
+	}
+	if !slices.Equal(warnings, m.told) || now.Sub(m.toldAt) > retell {
+		m.told, m.toldAt = warnings, now
+	}
+	return news
 }
 
 // repairs are the writes to a destination in quick succession: somebody else
@@ -103,6 +128,14 @@ func (m *memories) wrote(name types.NamespacedName, p place, version string) boo
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.by[name].targets.of(p).Version == version
+}
+
+// wants reports that the place was one of the object's in its last run.
+func (m *memories) wants(name types.NamespacedName, p place) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, ok := m.by[name].targets.find(p)
+	return ok
 }
 
 // holds reports that the object has something in the namespace.

@@ -36,11 +36,15 @@ type held struct {
 type holdings []held
 
 func (h holdings) of(p place) target.Memory {
-	i, ok := slices.BinarySearchFunc(h, p, func(e held, p place) int { return e.compare(p) })
+	i, ok := h.find(p)
 	if !ok {
 		return target.Memory{}
 	}
 	return h[i].Memory
+}
+
+func (h holdings) find(p place) (int, bool) {
+	return slices.BinarySearchFunc(h, p, func(e held, p place) int { return e.compare(p) })
 }
 
 // remember are the holdings after a run.
@@ -276,7 +280,7 @@ func (r *deliveryReconciler) recognise(ctx context.Context, plan *delivery.Deliv
 }
 
 func (h holdings) set(p place, m target.Memory) {
-	if i, ok := slices.BinarySearchFunc(h, p, func(e held, p place) int { return e.compare(p) }); ok {
+	if i, ok := h.find(p); ok {
 		h[i].Memory = m
 	}
 }

@@ -164,7 +164,13 @@ func (r *deliveryReconciler) wakeByObject(ctx context.Context, obj client.Object
 func (r *deliveryReconciler) wakeByTarget(ctx context.Context, obj client.Object, q queue) {
 	p := place{"", obj.GetNamespace(), obj.GetName()}
 	there := obj.GetDeletionTimestamp() == nil && r.watchOf(obj.GetObjectKind().GroupVersionKind().Kind).Get(p.namespace, p.name) != nil
-	names := r.objects.find(ctx, targetKey(p.namespace, p.name), targetKey(anyNamespace, p.name))
+	names := r.objects.find(ctx, targetKey(p.namespace, p.name))
+	for _, name := range r.objects.find(ctx, targetKey(anyNamespace, p.name)) {
+		// Names such as "tls" are everywhere; most are no place of this one.
+		if r.memories.wants(name, p) {
+			names = append(names, name)
+		}
+	}
 	if marked, ok := r.dialect.(dialect.Marked); ok {
 		meta := &metav1.ObjectMeta{Namespace: p.namespace, Name: p.name, Labels: obj.GetLabels(), Annotations: obj.GetAnnotations()}
 		if owner, ok := marked.OwnerOf(meta); ok && !slices.Contains(names, owner) {

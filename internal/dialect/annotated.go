@@ -111,7 +111,7 @@ func refusals(out delivery.Outcome) string {
 			why = r.Err.Message
 		}
 		// Room for each, lest the first one's words hide the others' names.
-		named = append(named, cut(fmt.Sprintf("%s/%s: %s", r.Namespace, r.Name, why), maxMessage/(maxNamed+1)))
+		named = append(named, cut(fmt.Sprintf("%s/%s: %s", r.Namespace, r.Name, why), maxMessage/(min(len(out.Refused), maxNamed)+1)))
 	}
 	return fmt.Sprintf("%d of %d copies could not be made: %s",
 		len(out.Refused), len(out.Refused)+out.Places, strings.Join(named, "; "))
