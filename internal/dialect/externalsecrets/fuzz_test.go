@@ -1,45 +1,29 @@
 package externalsecrets
 
 import (
-	"errors"
-	"path/filepath"
-	"regexp"
 	"testing"
 	"time"
 
-	"github.com/rogpeppe/go-internal/txtar"
 	"sigs.k8s.io/yaml"
 
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect/dialecttest"
 )
-
-// field is how a message begins that names one.
-var field = regexp.MustCompile(`^spec[^ ]*: .`)
 
 // FuzzTranslate reads any YAML as each of the kinds: nothing may panic, an
 // error names a field, and what a plan promises holds.
 func FuzzTranslate(f *testing.F) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		f.Fatalf("no golden files: %v", err)
-	}
-	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(archive.Files[0].Data)
-	}
+	dialecttest.Seed(f)
 	f.Fuzz(func(t *testing.T, manifest []byte) {
-		for _, kind := range []string{esv1.ExternalSecretKind, esv1.SecretStoreKind, esv1.ClusterSecretStoreKind} {
-			obj, translate := reader(kind)
+		for _, kind := range language(dialecttest.Manifest{}) {
+			obj := kind.New()
 			if yaml.Unmarshal(manifest, obj) != nil {
 				return
 			}
-			plan, err := translate(obj)
+			plan, err := kind.Translate(obj)
 			if err != nil {
-				checkError(t, err)
+				dialecttest.CheckError(t, err, "spec", delivery.Invalid, delivery.Unsupported)
 			}
 			switch p := plan.(type) {
 			case delivery.Delivery:
@@ -58,18 +42,6 @@ func FuzzTranslate(f *testing.F) {
 			ExternalSecrets(Options{}).Report(es, delivery.Outcome{Result: delivery.Synced}, time.Unix(0, 0))
 		}
 	})
-}
-
-func checkError(t *testing.T, err error) {
-	var failure *delivery.Error
-	switch {
-	case !errors.As(err, &failure):
-		t.Errorf("the error is a %T", err)
-	case failure.Kind != delivery.Invalid && failure.Kind != delivery.Unsupported:
-		t.Errorf("the error is %s", failure.Kind)
-	case !field.MatchString(failure.Message):
-		t.Errorf("the error names no field: %q", failure.Message)
-	}
 }
 
 func checkPlan(t *testing.T, p *delivery.Delivery) {

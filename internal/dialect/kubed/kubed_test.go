@@ -1,7 +1,6 @@
 package kubed
 
 import (
-	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -13,12 +12,8 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/dialect/dialecttest"
 )
-
-// language is what a golden file is translated by, as its object's name says.
-func language(kind, name string) Language {
-	return New(kind, Options{AllNamespaces: strings.Contains(name, "all"), Cluster: map[bool]string{true: "prod"}[strings.Contains(name, "prod")]})
-}
 
 var source = types.NamespacedName{Namespace: "demo", Name: "omni"}
 
@@ -145,9 +140,8 @@ func FuzzTranslate(f *testing.F) {
 		obj.SetName(name)
 		obj.SetAnnotations(map[string]string{syncKey: sync, contextsKey: contexts})
 		plan, err := l.Translate(obj)
-		var failure *delivery.Error
-		if err != nil && (!errors.As(err, &failure) || failure.Kind != delivery.Invalid || !strings.HasPrefix(failure.Message, Prefix)) {
-			t.Errorf("the error is %v", err)
+		if err != nil {
+			dialecttest.CheckError(t, err, Prefix, delivery.Invalid)
 		}
 		if err != nil && plan.Destination.Spread != nil || err == nil && plan.Destination.Spread == nil {
 			t.Errorf("error %v beside %+v", err, plan.Destination)

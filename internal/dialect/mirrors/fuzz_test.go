@@ -1,36 +1,21 @@
 package mirrors
 
 import (
-	"errors"
-	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
 
-	"github.com/rogpeppe/go-internal/txtar"
 	"sigs.k8s.io/yaml"
 
 	"github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect/dialecttest"
 )
-
-// field is how a message begins that names one.
-var field = regexp.MustCompile(`^spec[^ ]*: .`)
 
 // FuzzTranslate reads any YAML as a SecretMirror: nothing may panic, an error
 // names a field, and what a plan promises holds.
 func FuzzTranslate(f *testing.F) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		f.Fatalf("no golden files: %v", err)
-	}
-	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(archive.Files[0].Data)
-	}
+	dialecttest.Seed(f)
 	d := SecretMirrors(options)
 	f.Fuzz(func(t *testing.T, manifest []byte) {
 		sm := &v1alpha2.SecretMirror{}
@@ -39,7 +24,10 @@ func FuzzTranslate(f *testing.F) {
 		}
 		plan, err := d.Translate(sm)
 		if err != nil {
-			checkError(t, err)
+			dialecttest.CheckError(t, err, "spec", delivery.Invalid)
+			if n := len(err.Error()); n > maxEventMessage {
+				t.Errorf("an error of %d bytes", n)
+			}
 		} else {
 			checkPlan(t, sm, &plan)
 		}
@@ -52,20 +40,6 @@ func FuzzTranslate(f *testing.F) {
 			t.Errorf("a success reads back as %+v", d.State(sm))
 		}
 	})
-}
-
-func checkError(t *testing.T, err error) {
-	var failure *delivery.Error
-	switch {
-	case !errors.As(err, &failure):
-		t.Errorf("the error is a %T", err)
-	case failure.Kind != delivery.Invalid:
-		t.Errorf("the error is %s", failure.Kind)
-	case !field.MatchString(failure.Message):
-		t.Errorf("the error names no field: %q", failure.Message)
-	case len(failure.Message) > maxEventMessage:
-		t.Errorf("an error of %d bytes", len(failure.Message))
-	}
 }
 
 func checkPlan(t *testing.T, sm *v1alpha2.SecretMirror, p *delivery.Delivery) {

@@ -1,7 +1,6 @@
 package reflector
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -12,9 +11,8 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/dialect/dialecttest"
 )
-
-func language(kind, _ string) Language { return New(kind) }
 
 func TestWhoseAnObjectIs(t *testing.T) {
 	t.Parallel()
@@ -110,9 +108,8 @@ func FuzzTranslate(f *testing.F) {
 			autoNamespaces: autoList, autoSelector: autoSel, reflects: of, autoReflects: by,
 		})
 		plan, err := New("Secret").Translate(obj)
-		var failure *delivery.Error
-		if err != nil && (!errors.As(err, &failure) || failure.Kind != delivery.Invalid || !strings.HasPrefix(failure.Message, Prefix)) {
-			t.Errorf("the error is %v", err)
+		if err != nil {
+			dialecttest.CheckError(t, err, Prefix, delivery.Invalid)
 		}
 		d := plan.Destination
 		if d.Name != "" && (err != nil || strings.TrimSpace(of) != "" || !truth(allow)) {

@@ -1,24 +1,17 @@
 package reloader
 
 import (
-	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
 	"sigs.k8s.io/yaml"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/dialect/dialecttest"
 )
-
-var update = flag.Bool("update", false, "write the plans of the golden files anew")
 
 // manifest is as much of a workload as the language sees.
 type manifest struct {
@@ -49,51 +42,19 @@ func (m *manifest) workload() dialect.Workload {
 // what a change of two objects leaves on it.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no golden files: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			t.Parallel()
-			archive, err := txtar.ParseFile(file)
-			if err != nil || len(archive.Files) == 0 {
-				t.Fatalf("no manifest: %v", err)
-			}
-			got := translated(t, archive.Files[0].Data)
-			if *update {
-				archive.Files = append(archive.Files[:1], txtar.File{Name: "plan", Data: []byte(got)})
-				if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if len(archive.Files) != 2 {
-				t.Fatal("no plan: run go test with -update, and read what it wrote")
-			}
-			if diff := cmp.Diff(string(archive.Files[1].Data), got); diff != "" {
-				t.Errorf("the plan differs (-want +got):\n%s", diff)
-			}
-		})
-	}
+	dialecttest.Golden(t, translated)
 }
 
-func translated(t *testing.T, text []byte) string {
+func translated(t testing.TB, text dialecttest.Manifest) string {
 	t.Helper()
 	var m manifest
-	if err := yaml.UnmarshalStrict(text, &m); err != nil {
+	if err := yaml.UnmarshalStrict(text.Text, &m); err != nil {
 		t.Fatal(err)
 	}
 	language := New(m.Options)
 	plan, err := language.Translate(m.workload())
 	var b strings.Builder
-	if err != nil {
-		var failure *delivery.Error
-		if !errors.As(err, &failure) {
-			t.Fatalf("the error is a %T", err)
-		}
-		fmt.Fprintf(&b, "error %s: %s\n", failure.Kind, failure.Message)
-	}
+	b.WriteString(dialecttest.Failure(t, err))
 	for _, r := range plan.Rules {
 		fmt.Fprintln(&b, rule(&r))
 	}

@@ -1,26 +1,12 @@
 package vaultsyncstatus
 
 import (
-	"errors"
-	"flag"
-	"fmt"
-	"os"
-	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
-
-	vssv1 "github.com/tacit-secrets/tacit/api/vaultsyncstatus/v1"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect/dialecttest"
 )
-
-var update = flag.Bool("update", false, "write the plans of the golden files anew")
 
 // configured are the options of an operator that was told of a Vault.
 func configured() Options {
@@ -30,141 +16,24 @@ func configured() Options {
 	}}
 }
 
-// TestGolden translates each manifest in testdata and compares the plan, or
-// what could be understood of it and the error. The comment above a manifest
-// says how the operator is configured, where that is not as usual.
-func TestGolden(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no golden files: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			t.Parallel()
-			golden(t, file)
-		})
-	}
-}
-
-func golden(t *testing.T, file string) {
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(archive.Files) == 0 {
-		t.Fatal("no manifest")
-	}
+// language is configured as the comment above the manifest says.
+func language(m dialecttest.Manifest) []dialecttest.Kind {
 	opts := configured()
-	switch comment := string(archive.Comment); {
-	case strings.Contains(comment, "any namespace"):
+	switch {
+	case strings.Contains(m.Comment, "any namespace"):
 		opts.AnyNamespace = true
-	case strings.Contains(comment, "no Vault"):
+	case strings.Contains(m.Comment, "no Vault"):
 		opts = Options{}
 	}
-	got := translated(t, opts, archive.Files[0].Data)
-	if *update {
-		archive.Files = append(archive.Files[:1], txtar.File{Name: "plan", Data: []byte(got)})
-		if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if len(archive.Files) != 2 {
-		t.Fatal("no plan: run go test with -update, and read what it wrote")
-	}
-	if diff := cmp.Diff(string(archive.Files[1].Data), got); diff != "" {
-		t.Errorf("the plan differs (-want +got):\n%s", diff)
-	}
+	return []dialecttest.Kind{dialecttest.Deliveries(VaultSyncStatuses(opts))}
 }
 
-// TestExamples translates the manifests that people are told to apply.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	dialecttest.Plans(t, language)
+}
+
 func TestExamples(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../../examples/*/*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no examples: %v", err)
-	}
-	read := 0
-	for _, file := range files {
-		manifest, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for doc := range strings.SplitSeq(string(manifest), "\n---\n") {
-			var meta metav1.TypeMeta
-			if err := yaml.Unmarshal([]byte(doc), &meta); err != nil {
-				t.Fatal(err)
-			}
-			if meta.Kind != vssv1.VaultSyncStatusKind {
-				continue
-			}
-			read++
-			if plan := translated(t, configured(), []byte(doc)); strings.HasPrefix(plan, "error") {
-				t.Errorf("%s: %s", file, plan)
-			}
-		}
-	}
-	if read == 0 {
-		t.Error("no example is of this language")
-	}
-}
-
-// translated is the text of what a manifest is translated to.
-func translated(t *testing.T, opts Options, manifest []byte) string {
-	t.Helper()
-	obj := &vssv1.VaultSyncStatus{}
-	if err := yaml.UnmarshalStrict(manifest, obj); err != nil {
-		t.Fatal(err)
-	}
-	before := obj.DeepCopy()
-	plan, err := VaultSyncStatuses(opts).Translate(obj)
-	if diff := cmp.Diff(before, obj); diff != "" {
-		t.Errorf("Translate changed the object:\n%s", diff)
-	}
-	var b strings.Builder
-	if err != nil {
-		var failure *delivery.Error
-		if !errors.As(err, &failure) {
-			t.Fatalf("the error is a %T, not a *delivery.Error", err)
-		}
-		fmt.Fprintf(&b, "error %s: %s\n", failure.Kind, failure.Message)
-	}
-	dump(&b, "", reflect.ValueOf(plan))
-	return b.String()
-}
-
-// dump writes what is set in v, a line a leaf, in a stable order.
-func dump(b *strings.Builder, path string, v reflect.Value) {
-	if v.IsZero() {
-		return
-	}
-	switch x := v.Interface().(type) {
-	case time.Duration:
-		fmt.Fprintf(b, "%s = %s\n", path, x)
-		return
-	case time.Time:
-		fmt.Fprintf(b, "%s = %s\n", path, x.UTC().Format(time.RFC3339Nano))
-		return
-	}
-	switch v.Kind() {
-	case reflect.Pointer:
-		fmt.Fprintf(b, "%s is set\n", path)
-		dump(b, path, v.Elem())
-	case reflect.Interface:
-		fmt.Fprintf(b, "%s is a %s\n", path, v.Elem().Type())
-		dump(b, path, v.Elem())
-	case reflect.Struct:
-		for i := range v.NumField() {
-			dump(b, strings.TrimPrefix(path+"."+v.Type().Field(i).Name, "."), v.Field(i))
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			dump(b, fmt.Sprintf("%s[%d]", path, i), v.Index(i))
-		}
-	case reflect.String:
-		fmt.Fprintf(b, "%s = %q\n", path, v.String())
-	default:
-		fmt.Fprintf(b, "%s = %v\n", path, v.Interface())
-	}
+	dialecttest.Examples(t, "*/*.yaml", 1, language)
 }
