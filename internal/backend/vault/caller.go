@@ -92,8 +92,15 @@ func (c call) quotedIn(text string) bool {
 		if raw == "" {
 			continue
 		}
-		quoted := strconv.Quote(raw)
-		for _, form := range []string{raw, quoted[1 : len(quoted)-1], base64.StdEncoding.EncodeToString([]byte(raw))} {
+		// As our request has it, and as Go's messages have such a request.
+		sent, err := json.Marshal(raw)
+		if err != nil {
+			return true // a text always marshals; what cannot be compared is not shown
+		}
+		quoted, again := strconv.Quote(raw), strconv.Quote(string(sent[1:len(sent)-1]))
+		for _, form := range []string{
+			raw, quoted[1 : len(quoted)-1], string(sent[1 : len(sent)-1]), again[1 : len(again)-1], base64.StdEncoding.EncodeToString([]byte(raw)),
+		} {
 			if strings.Contains(text, form) {
 				return true
 			}

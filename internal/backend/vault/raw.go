@@ -68,11 +68,15 @@ type versioned struct {
 // unwrap takes off what KV version 2 puts around a secret. A secret of another
 // engine may have fields of these names, but hardly both, and a version.
 func unwrap(data json.RawMessage) (v versioned, ok bool) {
-	if !isObject(data) || json.Unmarshal(data, &v) != nil || v.Metadata == nil || v.Metadata.Version == "" {
+	if !isObject(data) || json.Unmarshal(data, &v) != nil || v.Metadata == nil || v.Metadata.Version == "" || v.Data == nil {
 		return versioned{}, false
 	}
-	return v, isObject(v.Data) || v.gone()
+	return v, true
 }
+
+// sound reports that what was unwrapped is a secret, or says that it is gone:
+// not something else, which must not pass for the secret of another engine.
+func (v versioned) sound() bool { return isObject(v.Data) || v.gone() }
 
 // gone reports that Vault itself says that this version was deleted.
 func (v versioned) gone() bool {
@@ -105,6 +109,8 @@ func (a answer) whole() (held, error) {
 		return held{}, a.malformed("the answer is no JSON of Vault's")
 	case !isObject(shape.Data):
 		return held{}, a.malformed("the answer holds no data")
+	case wrapped && !v.sound():
+		return held{}, a.malformed("the data in the answer is no map")
 	case wrapped:
 		return held{data: v.Data, version: v.Metadata.Version.String()}, nil
 	}

@@ -81,6 +81,8 @@ func TestAnswersToWholePathsAreSorted(t *testing.T) {
 		"JSON null":         {say(200, "null"), backend.Malformed, ""},
 		"data is text":      {say(200, `{"data":"`+canary+`"}`), backend.Malformed, ""},
 		"data is null":      {say(200, `{"data":null}`), backend.Malformed, ""},
+		"KV's data is text": {say(200, `{"data":{"data":"`+canary+`","metadata":{"version":1}}}`), backend.Malformed, "no map"},
+		"KV's data is null": {say(200, `{"data":{"data":null,"metadata":{"version":1}}}`), backend.Malformed, "no map"},
 		"a lease of no one": {say(200, `{"lease_id":{"x":"`+canary+`"},"data":{}}`), backend.Malformed, ""},
 		"cut":               {cut, backend.Malformed, "cut off"},
 	} {
