@@ -1,9 +1,9 @@
 package doppler
 
 import (
-	"time"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 // The types, reasons and messages of the conditions. Those of failures are
@@ -23,44 +23,12 @@ const (
 	msgStopped = "Deployment reload has been stopped due to secrets sync failure"
 )
 
-// maxMessage bounds a condition's message; events allow less.
-const (
-	maxMessage      = 4096
-	maxEventMessage = 1024
-)
-
-// find returns the condition of a type, nil if there is none.
-func find(all []metav1.Condition, kind string) *metav1.Condition {
-	for i := range all {
-		if all[i].Type == kind {
-			return &all[i]
-		}
+// shown are a condition's parts.
+func shown(c *metav1.Condition) dialect.Condition[metav1.Time] {
+	return dialect.Condition[metav1.Time]{
+		Type: c.Type, Status: string(c.Status), Reason: c.Reason, Message: &c.Message, Since: &c.LastTransitionTime,
 	}
-	return nil
 }
-
-// set puts a condition in place of the one of its type. Its transition time
-// moves only if the status flips. It reports whether anything but the
-// generation changed: that is worth an event.
-func set(all *[]metav1.Condition, c metav1.Condition, now time.Time) (changed bool) {
-	c.Message = cut(c.Message, maxMessage)
-	c.LastTransitionTime = stamp(now)
-	old := find(*all, c.Type)
-	if old == nil {
-		*all = append(*all, c)
-		return true
-	}
-	if old.Status == c.Status {
-		c.LastTransitionTime = old.LastTransitionTime
-	}
-	changed = old.Status != c.Status || old.Reason != c.Reason || old.Message != c.Message
-	*old = c
-	return changed
-}
-
-// stamp is a time as the API keeps it, in whole seconds, so that what is
-// written and read back compares equal.
-func stamp(t time.Time) metav1.Time { return metav1.NewTime(t.Truncate(time.Second)) }
 
 // good and bad are conditions of either status.
 func good(kind, message string) metav1.Condition {

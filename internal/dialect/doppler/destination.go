@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 // The original's marks on the Secrets that it writes.
@@ -51,7 +52,7 @@ func (r *reading) destination(owner delivery.Object) delivery.Destination {
 		[]string{managedBy, version, processorVersion, format, dashboardLink, lastUpdated})
 	for _, k := range slices.Sorted(maps.Keys(d.Labels)) {
 		if faults := validation.IsValidLabelValue(d.Labels[k]); len(faults) > 0 {
-			r.invalid("spec.managedSecret.labels", "%s is no value that a label can have: %s", quote(d.Labels[k]), fault(faults[0]))
+			r.Invalid("spec.managedSecret.labels", "%s is no value that a label can have: %s", dialect.Quote(d.Labels[k]), fault(faults[0]))
 		}
 	}
 	if s := r.Status.ManagedSecret; s != nil && s.Namespace == d.Namespace {
@@ -65,6 +66,7 @@ func marks(owner delivery.Object, processors, fileFormat string) delivery.Marks 
 		Labels:      map[string]string{subtypeLabel: subtype},
 		Annotations: map[string]string{managedBy: owner.Namespace + "/" + owner.Name},
 		Owner:       managedBy,
+		Makers:      []string{"manager"},
 		Former:      map[string]string{subtypeLabel: subtype},
 		Stamps: map[string]delivery.Stamp{
 			version: delivery.StampVersion, lastUpdated: delivery.StampTime, dashboardLink: delivery.StampLink,
@@ -91,7 +93,7 @@ func (r *reading) own(field string, given map[string]string, reserved []string) 
 			continue
 		}
 		if faults := validation.IsQualifiedName(k); len(faults) > 0 {
-			r.invalid(field, "%s is no key that it can have: %s", quote(k), fault(faults[0]))
+			r.Invalid(field, "%s is no key that it can have: %s", dialect.Quote(k), fault(faults[0]))
 		}
 		if out == nil {
 			out = map[string]string{}
@@ -109,9 +111,9 @@ func (r *reading) reach(field, named, what string) string {
 		return r.Namespace
 	}
 	if !r.home {
-		r.invalid(field, "%s is not the namespace of this DopplerSecret, %s, and only those in the operator's own namespaces %q may %s; "+
+		r.Invalid(field, "%s is not the namespace of this DopplerSecret, %s, and only those in the operator's own namespaces %q may %s; "+
 			"remove the field, move the object there, or start the operator with --doppler-namespace=%s too",
-			quote(named), quote(r.Namespace), r.opts.HomeNamespaces, what, r.Namespace)
+			dialect.Quote(named), dialect.Quote(r.Namespace), r.opts.HomeNamespaces, what, r.Namespace)
 	}
 	r.namespace(field, named)
 	return named
@@ -137,10 +139,10 @@ func (r *reading) refusePrivileged(got string) {
 	}
 	privileged := []string{string(corev1.SecretTypeServiceAccountToken), string(corev1.SecretTypeBootstrapToken)}
 	if !slices.Contains(privileged, got) {
-		r.oneOf(field, got, slices.Concat(plain, privileged)...)
+		r.OneOf(field, got, slices.Concat(plain, privileged)...)
 	} else if !r.home {
-		r.invalid(field, "the cluster itself acts on a Secret of type %s, so only a DopplerSecret in one of the operator's own namespaces %q may write one",
-			quote(got), r.opts.HomeNamespaces)
+		r.Invalid(field, "the cluster itself acts on a Secret of type %s, so only a DopplerSecret in one of the operator's own namespaces %q may write one",
+			dialect.Quote(got), r.opts.HomeNamespaces)
 	}
 }
 
@@ -151,7 +153,7 @@ func (r *reading) refuseToken(d delivery.Destination) {
 		return
 	}
 	if t.Namespace == d.Namespace || t.Namespace == "" && r.Namespace == d.Namespace {
-		r.invalid("spec.managedSecret.name", "%s is the tokenSecret itself, which is never written; choose another name", quote(d.Name))
+		r.Invalid("spec.managedSecret.name", "%s is the tokenSecret itself, which is never written; choose another name", dialect.Quote(d.Name))
 	}
 }
 

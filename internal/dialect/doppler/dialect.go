@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -57,10 +58,14 @@ func DopplerSecrets(opts Options) dialect.Deliveries {
 
 type dopplerSecrets struct{ opts Options }
 
+func kind() schema.GroupVersionKind {
+	return dopplerv1alpha1.GroupVersion().WithKind(dopplerv1alpha1.DopplerSecretKind)
+}
+
 // Kind implements dialect.Deliveries.
 func (dopplerSecrets) Kind() dialect.Kind {
 	return dialect.Kind{
-		GVK:        dopplerv1alpha1.GroupVersion().WithKind(dopplerv1alpha1.DopplerSecretKind),
+		GVK:        kind(),
 		Namespaced: true,
 		New:        func() client.Object { return &dopplerv1alpha1.DopplerSecret{} },
 		NewList:    func() client.ObjectList { return &dopplerv1alpha1.DopplerSecretList{} },
@@ -72,11 +77,11 @@ func (dopplerSecrets) Kind() dialect.Kind {
 func (d dopplerSecrets) Translate(obj client.Object) (delivery.Delivery, error) {
 	ds, ok := obj.(*dopplerv1alpha1.DopplerSecret)
 	if !ok {
-		return delivery.Delivery{}, wrongKind(obj)
+		return delivery.Delivery{}, dialect.WrongKind(dopplerv1alpha1.DopplerSecretKind, obj)
 	}
 	r := d.reading(ds)
 	plan := delivery.Delivery{
-		Object:    object(ds),
+		Object:    dialect.Object(kind(), ds),
 		Schedule:  r.schedule(),
 		Finalizer: finalizer,
 	}
@@ -86,12 +91,12 @@ func (d dopplerSecrets) Translate(obj client.Object) (delivery.Delivery, error) 
 	plan.Shape = r.shape()
 	plan.Destination = r.destination(plan.Object)
 	plan.Warnings = r.warnings
-	return plan, r.err()
+	return plan, r.Err()
 }
 
 // reading is one manifest being read.
 type reading struct {
-	problems
+	dialect.Problems
 	*dopplerv1alpha1.DopplerSecret
 	opts Options
 	// home: the object may reach beyond its own namespace.
@@ -101,17 +106,4 @@ type reading struct {
 
 func (d dopplerSecrets) reading(ds *dopplerv1alpha1.DopplerSecret) *reading {
 	return &reading{DopplerSecret: ds, opts: d.opts, home: slices.Contains(d.opts.HomeNamespaces, ds.Namespace)}
-}
-
-// object identifies a manifest. The kind is given because objects from a
-// typed cache do not carry it.
-func object(ds *dopplerv1alpha1.DopplerSecret) delivery.Object {
-	return delivery.Object{
-		APIVersion: dopplerv1alpha1.GroupVersion().String(),
-		Kind:       dopplerv1alpha1.DopplerSecretKind,
-		Namespace:  ds.Namespace,
-		Name:       ds.Name,
-		UID:        string(ds.UID),
-		Generation: ds.Generation,
-	}
 }

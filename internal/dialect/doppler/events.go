@@ -41,5 +41,5 @@ func adopted(secret string) string {
 
 // failureEvent carries the cause.
 func failureEvent(reason, message string) dialect.Event {
-	return dialect.Event{Warning: true, Reason: reason, Message: cut(message, maxEventMessage)}
+	return dialect.Event{Warning: true, Reason: reason, Message: dialect.Cut(message, dialect.MaxEventMessage)}
 }

@@ -20,7 +20,7 @@ func (dopplerSecrets) State(obj client.Object) dialect.State {
 	if !ok {
 		return dialect.State{}
 	}
-	ready := find(ds.Status.Conditions, syncReady)
+	ready := dialect.FindCondition(ds.Status.Conditions, syncReady, shown)
 	if ready == nil || ready.ObservedGeneration != 0 && ready.ObservedGeneration != ds.Generation {
 		return dialect.State{}
 	}
@@ -29,7 +29,7 @@ func (dopplerSecrets) State(obj client.Object) dialect.State {
 		s.At = ds.Status.LastSync.Time
 	}
 	s.Message = strings.TrimPrefix(strings.TrimPrefix(ready.Message, msgSyncing), "; ")
-	if reload := find(ds.Status.Conditions, reloadReady); s.Ready && reload != nil && reload.Status == metav1.ConditionFalse {
+	if reload := dialect.FindCondition(ds.Status.Conditions, reloadReady, shown); s.Ready && reload != nil && reload.Status == metav1.ConditionFalse {
 		s.Message = reload.Message
 	}
 	return s
@@ -38,7 +38,7 @@ func (dopplerSecrets) State(obj client.Object) dialect.State {
 // Report implements dialect.Deliveries.
 func (d dopplerSecrets) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {
 	ds, ok := obj.(*dopplerv1alpha1.DopplerSecret)
-	if !ok || silent(out) {
+	if !ok || dialect.Silent(out) {
 		return nil
 	}
 	secret := target(ds)
@@ -61,18 +61,6 @@ func (d dopplerSecrets) Report(obj client.Object, out delivery.Outcome, now time
 	return events
 }
 
-// silent reports that the outcome is nobody's news: the object is not ours,
-// what it needs is on its way, or it runs again at once.
-func silent(out delivery.Outcome) bool {
-	switch out.Result {
-	case delivery.Untouched, delivery.Waiting:
-		return true
-	case delivery.Failed:
-		return out.Err == nil || out.Err.Kind == delivery.Conflict
-	}
-	return false
-}
-
 // restarting reports that the Secret is right and a workload is not.
 func restarting(kind delivery.ErrorKind) bool {
 	return kind == delivery.RolloutFailed || kind == delivery.RolloutRefused
@@ -80,8 +68,8 @@ func restarting(kind delivery.ErrorKind) bool {
 
 // write sets a condition about the object as it is now.
 func write(ds *dopplerv1alpha1.DopplerSecret, c metav1.Condition, now time.Time) (changed bool) {
-	c.ObservedGeneration = ds.Generation
-	return set(&ds.Status.Conditions, c, now)
+	c.ObservedGeneration, c.LastTransitionTime = ds.Generation, dialect.Stamp(now)
+	return dialect.SetCondition(&ds.Status.Conditions, c, shown)
 }
 
 // cause is what went wrong, in the original's words where it has some.
@@ -112,11 +100,7 @@ func syncing(ds *dopplerv1alpha1.DopplerSecret, out delivery.Outcome, secret str
 
 // synced notes a success: when, and the Secret as it was then.
 func synced(ds *dopplerv1alpha1.DopplerSecret, out delivery.Outcome, now time.Time) {
-	at := out.At
-	if at.IsZero() {
-		at = now
-	}
-	t := stamp(at)
+	t := dialect.Stamp(dialect.Succeeded(out, now))
 	ds.Status.LastSync = &t
 	if out.Target.Name == "" {
 		ds.Status.ManagedSecret = nil

@@ -284,7 +284,7 @@ func TestMessagesAreBounded(t *testing.T) {
 	if n := len(events[0].Message); n > 1024 {
 		t.Errorf("an event of %d bytes", n)
 	}
-	if m := ds.Status.Conditions[0].Message; len(m) > maxMessage || !strings.HasSuffix(m, "ä…") {
+	if m := ds.Status.Conditions[0].Message; len(m) > dialect.MaxMessage || !strings.HasSuffix(m, "ä…") {
 		t.Errorf("a message of %d bytes that ends in %q", len(m), m[len(m)-8:])
 	}
 	if again := DopplerSecrets(Options{}).Report(ds, out, day(time.Hour)); len(again) != 0 {

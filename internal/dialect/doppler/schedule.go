@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 const (
@@ -25,7 +26,7 @@ func (r *reading) schedule() delivery.Schedule {
 		s.LastRun = at.Time
 	}
 	for _, kind := range []string{syncReady, reloadReady} {
-		c := find(r.Status.Conditions, kind)
+		c := dialect.FindCondition(r.Status.Conditions, kind, shown)
 		if c == nil {
 			continue
 		}
@@ -46,7 +47,7 @@ func (r *reading) resync() time.Duration {
 		n = *given
 	}
 	if n < 0 || n > maxResync {
-		r.invalid("spec.resyncSeconds", "%d is not between 1 and %d; remove it to get %d", n, maxResync, defaultResync)
+		r.Invalid("spec.resyncSeconds", "%d is not between 1 and %d; remove it to get %d", n, maxResync, defaultResync)
 		n = defaultResync
 	}
 	return time.Duration(n) * time.Second

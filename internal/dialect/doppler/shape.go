@@ -13,6 +13,7 @@ import (
 
 	dopplerv1alpha1 "github.com/tacit-secrets/tacit/api/doppler/v1alpha1"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 const (
@@ -26,13 +27,13 @@ func (r *reading) shape() delivery.Shape {
 	out := delivery.Shape{Only: r.secretType() != string(corev1.SecretTypeOpaque)}
 	for _, name := range slices.Sorted(maps.Keys(r.Spec.Processors)) {
 		p := r.Spec.Processors[name]
-		field := fmt.Sprintf("spec.processors[%s]", quote(name))
+		field := fmt.Sprintf("spec.processors[%s]", dialect.Quote(name))
 		k := delivery.KeyShape{Key: name, As: p.AsName}
-		if r.oneOf(field+".type", p.Type, processPlain, processBase64) == processBase64 {
+		if r.OneOf(field+".type", p.Type, processPlain, processBase64) == processBase64 {
 			k.Decode = delivery.DecodeBase64
 		}
 		if p.AsName != "" && len(validation.IsConfigMapKey(p.AsName)) > 0 {
-			r.invalid(field+".asName", "%s is no key of a Secret; it has 1 to 253 letters, digits, '-', '_' and '.', and does not begin with '..'", quote(p.AsName))
+			r.Invalid(field+".asName", "%s is no key of a Secret; it has 1 to 253 letters, digits, '-', '_' and '.', and does not begin with '..'", dialect.Quote(p.AsName))
 		}
 		if idle := k.As == "" && k.Decode == ""; idle || out.Only && k.As == "" {
 			continue
@@ -40,8 +41,8 @@ func (r *reading) shape() delivery.Shape {
 		out.Keys = append(out.Keys, k)
 	}
 	if out.Only && len(out.Keys) == 0 {
-		r.invalid("spec.processors", "of a Secret of type %s only what a processor gives a name (asName) is taken, and none does; "+
-			"add one, such as {NAME: {asName: key}}", quote(r.secretType()))
+		r.Invalid("spec.processors", "of a Secret of type %s only what a processor gives a name (asName) is taken, and none does; "+
+			"add one, such as {NAME: {asName: key}}", dialect.Quote(r.secretType()))
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 
 	dopplerv1alpha1 "github.com/tacit-secrets/tacit/api/doppler/v1alpha1"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 // The keys of a token Secret.
@@ -34,7 +35,7 @@ func (r *reading) store() delivery.Store {
 	spec := &r.Spec
 	for i, name := range spec.Secrets {
 		if strings.TrimSpace(name) == "" || strings.Contains(name, ",") {
-			r.invalid(fmt.Sprintf("spec.secrets[%d]", i), "%s is not the name of one secret; give each name an entry, or remove spec.secrets to take all", quote(name))
+			r.Invalid(fmt.Sprintf("spec.secrets[%d]", i), "%s is not the name of one secret; give each name an entry, or remove spec.secrets to take all", dialect.Quote(name))
 		}
 	}
 	cfg := delivery.DopplerConfig{
@@ -43,8 +44,8 @@ func (r *reading) store() delivery.Store {
 		Project:         spec.Project,
 		Config:          spec.Config,
 		Secrets:         slices.Clone(spec.Secrets),
-		NameTransformer: r.oneOf("spec.nameTransformer", spec.NameTransformer, "upper-camel", "camel", "lower-snake", "tf-var", "dotnet-env", "lower-kebab"),
-		Format:          r.oneOf("spec.format", spec.Format, "json", "dotnet-json", "env", "yaml", "docker"),
+		NameTransformer: r.OneOf("spec.nameTransformer", spec.NameTransformer, "upper-camel", "camel", "lower-snake", "tf-var", "dotnet-env", "lower-kebab"),
+		Format:          r.OneOf("spec.format", spec.Format, "json", "dotnet-json", "env", "yaml", "docker"),
 	}
 	login := r.Name
 	cfg.Auth.Account = delivery.Credential{
@@ -52,7 +53,7 @@ func (r *reading) store() delivery.Store {
 	}
 	switch {
 	case spec.TokenSecret != nil && spec.Identity != "":
-		r.invalid("spec", "tokenSecret and identity are both set; remove one")
+		r.Invalid("spec", "tokenSecret and identity are both set; remove one")
 	case spec.TokenSecret != nil:
 		login = spec.TokenSecret.Name
 		r.byTokenSecret(&cfg.Auth, spec.TokenSecret)
@@ -60,7 +61,7 @@ func (r *reading) store() delivery.Store {
 		cfg.Auth.Identity = spec.Identity
 		cfg.Auth.Account.Audiences = []string{"dopplerSecret:" + r.Namespace + ":" + r.Name}
 	default:
-		r.invalid("spec", "neither tokenSecret nor identity is set; set tokenSecret.name to the Secret that holds the service token")
+		r.Invalid("spec", "neither tokenSecret nor identity is set; set tokenSecret.name to the Secret that holds the service token")
 	}
 	return delivery.Store{
 		Ref:    delivery.StoreRef{Kind: dopplerv1alpha1.DopplerSecretKind, Name: storeName(login, &cfg)},
@@ -94,7 +95,7 @@ func (r *reading) expiry() time.Duration {
 		return 0
 	}
 	if n < minExpiry || n > maxExpiry {
-		r.invalid("spec.expirationSeconds", "%d is not between %d and %d, what the API server grants a token; remove it to get %d", n, minExpiry, maxExpiry, minExpiry)
+		r.Invalid("spec.expirationSeconds", "%d is not between %d and %d, what the API server grants a token; remove it to get %d", n, minExpiry, maxExpiry, minExpiry)
 		return 0
 	}
 	return time.Duration(n) * time.Second
@@ -108,7 +109,7 @@ func storeName(login string, cfg *delivery.DopplerConfig) string {
 		panic("a struct of strings and numbers always marshals: " + err.Error())
 	}
 	sum := sha256.Sum256(all)
-	return cut(login, maxQuote) + "-" + hex.EncodeToString(sum[:16])
+	return dialect.Cut(login, dialect.MaxQuote) + "-" + hex.EncodeToString(sum[:16])
 }
 
 // source reads the whole config: as a map, or as a file into one key.

@@ -6,6 +6,7 @@ import (
 
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 // bind says which namespace a selector means. A SecretStore acts with the
@@ -19,8 +20,8 @@ func (c *configs) bind(field string, named *string) string {
 		return *named
 	}
 	if named != nil && *named != c.namespace {
-		c.invalid(field+".namespace", "%s is not the namespace of the SecretStore, %s, beyond which it cannot reach; "+
-			"remove it, or use a ClusterSecretStore", quote(*named), quote(c.namespace))
+		c.Invalid(field+".namespace", "%s is not the namespace of the SecretStore, %s, beyond which it cannot reach; "+
+			"remove it, or use a ClusterSecretStore", dialect.Quote(*named), dialect.Quote(c.namespace))
 	}
 	return c.namespace
 }
@@ -37,10 +38,10 @@ func (c *configs) key(field string, s *esv1.SecretKeySelector, def string) deliv
 		out.Key = def
 	}
 	if out.Name == "" {
-		c.invalid(field+".name", "the name of the Secret is missing")
+		c.Invalid(field+".name", "the name of the Secret is missing")
 	}
 	if out.Key == "" {
-		c.invalid(field+".key", "the key within the Secret is missing")
+		c.Invalid(field+".key", "the key within the Secret is missing")
 	}
 	return out
 }
@@ -48,7 +49,7 @@ func (c *configs) key(field string, s *esv1.SecretKeySelector, def string) deliv
 // account is a fresh token of a service account.
 func (c *configs) account(field string, s *esv1.ServiceAccountSelector, audiences []string, expiry time.Duration) delivery.Credential {
 	if s.Name == "" {
-		c.invalid(field+".name", "the name of the ServiceAccount is missing")
+		c.Invalid(field+".name", "the name of the ServiceAccount is missing")
 	}
 	out := delivery.Credential{
 		Kind:      delivery.FromServiceAccount,
@@ -64,7 +65,7 @@ func (c *configs) account(field string, s *esv1.ServiceAccountSelector, audience
 // issues tokens for no less and no more than these.
 func (c *configs) expiration(field string, seconds int64) time.Duration {
 	if seconds < int64(tokenLife/time.Second) || seconds > 1<<32 {
-		c.invalid(field, "%d is not between 600 and 4294967296", seconds)
+		c.Invalid(field, "%d is not between 600 and 4294967296", seconds)
 		return tokenLife
 	}
 	return time.Duration(seconds) * time.Second
@@ -78,7 +79,7 @@ func (c *configs) authority(field, bundle string, from *esv1.CAProvider) (pem []
 	if bundle != "" {
 		var err error
 		if pem, err = base64.StdEncoding.DecodeString(bundle); err != nil {
-			c.invalid(field+".caBundle", "it is no base64; encode the PEM certificates, as in base64 -w0 ca.crt")
+			c.Invalid(field+".caBundle", "it is no base64; encode the PEM certificates, as in base64 -w0 ca.crt")
 		}
 		if from != nil {
 			c.warnings = append(c.warnings, field+".caProvider has no effect: caBundle is set")
@@ -90,16 +91,16 @@ func (c *configs) authority(field, bundle string, from *esv1.CAProvider) (pem []
 	}
 	field += ".caProvider"
 	if c.cluster && (from.Namespace == nil || *from.Namespace == "") {
-		c.invalid(field+".namespace", "a ClusterSecretStore has to name the namespace of its certificate authority")
+		c.Invalid(field+".namespace", "a ClusterSecretStore has to name the namespace of its certificate authority")
 	}
 	if from.Name == "" {
-		c.invalid(field+".name", "the name of the Secret or ConfigMap is missing")
+		c.Invalid(field+".name", "the name of the Secret or ConfigMap is missing")
 	}
 	if from.Key == "" {
-		c.invalid(field+".key", "the key within the Secret or ConfigMap is missing")
+		c.Invalid(field+".key", "the key within the Secret or ConfigMap is missing")
 	}
 	return nil, delivery.Credential{
-		Kind:      choose(c.problems, field+".type", from.Type, delivery.FromSecret, delivery.FromConfigMap),
+		Kind:      choose(c.Problems, field+".type", from.Type, delivery.FromSecret, delivery.FromConfigMap),
 		Namespace: c.bind(field, from.Namespace),
 		Name:      from.Name,
 		Key:       from.Key,

@@ -8,6 +8,7 @@ import (
 
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 // The original's marks on the Secrets that it writes.
@@ -18,7 +19,7 @@ const (
 	managerPrefix  = "externalsecrets.external-secrets.io/"
 )
 
-func destination(p *problems, es *esv1.ExternalSecret, owner delivery.Object) delivery.Destination {
+func destination(p *dialect.Problems, es *esv1.ExternalSecret, owner delivery.Object) delivery.Destination {
 	t := es.Spec.Target
 	d := delivery.Destination{
 		Namespace: es.Namespace,
@@ -55,8 +56,8 @@ func destination(p *problems, es *esv1.ExternalSecret, owner delivery.Object) de
 	}
 	checkPolicies(p, d)
 	if t.Manifest != nil {
-		p.unsupported("spec.target.manifest", "only Secrets are written yet, not %s; remove it to get a Secret",
-			quote(t.Manifest.Kind))
+		p.Unsupported("spec.target.manifest", "only Secrets are written yet, not %s; remove it to get a Secret",
+			dialect.Quote(t.Manifest.Kind))
 	}
 	return d
 }
@@ -72,14 +73,14 @@ func inherited(es *esv1.ExternalSecret) (labels, annotations map[string]string) 
 
 // checkPolicies refuses what the original refuses on admission. Delete with
 // Orphan it admits, and fails when there is something to delete.
-func checkPolicies(p *problems, d delivery.Destination) {
+func checkPolicies(p *dialect.Problems, d delivery.Destination) {
 	const field = "spec.target.deletionPolicy"
 	ours := d.Creation == delivery.Owner || d.Creation == delivery.Orphan
 	if d.Deletion == delivery.Delete && !ours {
-		p.invalid(field, "Delete needs a Secret that this object owns, not creationPolicy %s; set creationPolicy to Owner", d.Creation)
+		p.Invalid(field, "Delete needs a Secret that this object owns, not creationPolicy %s; set creationPolicy to Owner", d.Creation)
 	}
 	if d.Deletion == delivery.DeleteKeys && d.Creation == delivery.None {
-		p.invalid(field, "Merge with creationPolicy None has no Secret whose keys could go; set creationPolicy to Merge")
+		p.Invalid(field, "Merge with creationPolicy None has no Secret whose keys could go; set creationPolicy to Merge")
 	}
 }
 

@@ -51,28 +51,15 @@ func (externalSecrets) Kind() dialect.Kind {
 func (d externalSecrets) Translate(obj client.Object) (delivery.Delivery, error) {
 	es, ok := obj.(*esv1.ExternalSecret)
 	if !ok {
-		return delivery.Delivery{}, wrongKind(esv1.ExternalSecretKind, obj)
+		return delivery.Delivery{}, dialect.WrongKind(esv1.ExternalSecretKind, obj)
 	}
-	var p problems
+	var p dialect.Problems
 	plan := delivery.Delivery{
-		Object:   object(esv1.ExternalSecretKind, es),
+		Object:   dialect.Object(esv1.GroupVersion().WithKind(esv1.ExternalSecretKind), es),
 		Schedule: schedule(&p, es, d.opts),
 	}
 	plan.Destination = destination(&p, es, plan.Object)
 	plan.Shape = shape(&p, es.Spec.Target.Template)
 	plan.Sources = sources(&p, es)
-	return plan, p.err()
-}
-
-// object identifies a manifest. The kind is given because objects from a
-// typed cache do not carry it.
-func object(kind string, obj client.Object) delivery.Object {
-	return delivery.Object{
-		APIVersion: esv1.GroupVersion().String(),
-		Kind:       kind,
-		Namespace:  obj.GetNamespace(),
-		Name:       obj.GetName(),
-		UID:        string(obj.GetUID()),
-		Generation: obj.GetGeneration(),
-	}
+	return plan, p.Err()
 }

@@ -12,11 +12,11 @@ const dopplerField = "spec.provider.doppler"
 func (c *configs) doppler(d *esv1.DopplerProvider) delivery.Config {
 	out := delivery.DopplerConfig{Project: d.Project, Config: d.Config}
 	if d.NameTransformer != "" {
-		out.NameTransformer = choose(c.problems, dopplerField+".nameTransformer", d.NameTransformer,
+		out.NameTransformer = choose(c.Problems, dopplerField+".nameTransformer", d.NameTransformer,
 			"upper-camel", "camel", "lower-snake", "tf-var", "dotnet-env", "lower-kebab")
 	}
 	if d.Format != "" {
-		out.Format = choose(c.problems, dopplerField+".format", d.Format, "json", "dotnet-json", "env", "yaml", "docker")
+		out.Format = choose(c.Problems, dopplerField+".format", d.Format, "json", "dotnet-json", "env", "yaml", "docker")
 	}
 	out.Auth = c.dopplerAuth(d.Auth)
 	return out
@@ -34,7 +34,7 @@ func (c *configs) dopplerAuth(a *esv1.DopplerAuth) delivery.DopplerAuth {
 	case a != nil && a.OIDCConfig != nil:
 		out.Identity, out.Account = c.dopplerIdentity(field+".oidcConfig", a.OIDCConfig)
 	default:
-		c.invalid(field, "neither secretRef nor oidcConfig is set; set one")
+		c.Invalid(field, "neither secretRef nor oidcConfig is set; set one")
 	}
 	return out
 }
@@ -45,7 +45,7 @@ func (c *configs) dopplerAuth(a *esv1.DopplerAuth) delivery.DopplerAuth {
 func (c *configs) dopplerIdentity(field string, a *esv1.DopplerOIDCAuth) (string, delivery.Credential) {
 	identity := strings.TrimSpace(a.Identity)
 	if identity == "" {
-		c.invalid(field+".identity", "the ID of the identity in Doppler is missing")
+		c.Invalid(field+".identity", "the ID of the identity in Doppler is missing")
 	}
 	audience := "secretStore:" + c.namespace + ":" + c.name
 	if c.cluster {

@@ -51,5 +51,5 @@ func skippedEvent(field string) dialect.Event {
 
 // failureEvent carries the cause, as the original's does.
 func failureEvent(reason string, err *delivery.Error) dialect.Event {
-	return dialect.Event{Warning: true, Reason: reason, Message: cut(err.Message, maxEventMessage)}
+	return dialect.Event{Warning: true, Reason: reason, Message: dialect.Cut(err.Message, dialect.MaxEventMessage)}
 }

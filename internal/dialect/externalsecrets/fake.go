@@ -12,7 +12,7 @@ func (c *configs) fake(f *esv1.FakeProvider) delivery.Config {
 	var out delivery.FakeConfig
 	for i, d := range f.Data {
 		if d.Key == "" {
-			c.invalid(fmt.Sprintf("%s.data[%d].key", field, i), "it is empty; name the secret")
+			c.Invalid(fmt.Sprintf("%s.data[%d].key", field, i), "it is empty; name the secret")
 		}
 		out.Data = append(out.Data, delivery.FakeEntry{Key: d.Key, Value: d.Value, Version: d.Version})
 	}
@@ -24,7 +24,7 @@ func (c *configs) fake(f *esv1.FakeProvider) delivery.Config {
 		case 2:
 			out.Invalid = true
 		default:
-			c.invalid(field+".validationResult", "%d is none of 0 (ready), 1 (unknown) and 2 (error)", *r)
+			c.Invalid(field+".validationResult", "%d is none of 0 (ready), 1 (unknown) and 2 (error)", *r)
 		}
 	}
 	return out

@@ -28,14 +28,14 @@ func (c *configs) kubernetes(k *esv1.KubernetesProvider) delivery.Config {
 	}
 	switch {
 	case k.AuthRef != nil && k.Auth != nil:
-		c.invalid(kubernetesField, "auth and authRef are both set; a kubeconfig needs no other login, remove one")
+		c.Invalid(kubernetesField, "auth and authRef are both set; a kubeconfig needs no other login, remove one")
 	case k.AuthRef != nil:
 		// The kubeconfig names its own server and its own authority.
 		out.Server = ""
 		out.Kubeconfig = c.key(kubernetesField+".authRef", k.AuthRef, "")
 		return out
 	case k.Auth == nil:
-		c.invalid(kubernetesField+".auth", "it is missing; set one of its serviceAccount, token and cert, or authRef")
+		c.Invalid(kubernetesField+".auth", "it is missing; set one of its serviceAccount, token and cert, or authRef")
 		return out
 	}
 	out.CABundle, out.CA = c.authority(kubernetesField+".server", k.Server.CABundle, k.Server.CAProvider)
@@ -62,7 +62,7 @@ func (c *configs) kubernetesLogin(a *esv1.KubernetesAuth, out *delivery.Kubernet
 		out.ClientKey = c.key(field+".cert.clientKey", &a.Cert.ClientKey, "")
 	}
 	if len(set) != 1 {
-		c.invalid(field, "%s set; set exactly one of serviceAccount, token and cert", countOf(set))
+		c.Invalid(field, "%s set; set exactly one of serviceAccount, token and cert", countOf(set))
 	}
 }
 
@@ -77,7 +77,7 @@ func (c *configs) apiServer(field, address string) string {
 	u, err := url.Parse(address)
 	// The address is not quoted: it may hold a password.
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
-		c.invalid(field, "it is no address of an API server, such as https://203.0.113.7:6443")
+		c.Invalid(field, "it is no address of an API server, such as https://203.0.113.7:6443")
 	}
 	return address
 }

@@ -43,7 +43,7 @@ func (externalSecrets) State(obj client.Object) dialect.State {
 	if !ok {
 		return dialect.State{}
 	}
-	ready := find(es.Status.Conditions, readyCondition)
+	ready := dialect.FindCondition(es.Status.Conditions, readyCondition, shown)
 	if ready == nil || ready.ObservedGeneration != 0 && ready.ObservedGeneration != es.Generation {
 		return dialect.State{}
 	}
@@ -60,12 +60,12 @@ func (externalSecrets) State(obj client.Object) dialect.State {
 // Report implements dialect.Deliveries.
 func (externalSecrets) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {
 	es, ok := obj.(*esv1.ExternalSecret)
-	if !ok || silent(out) {
+	if !ok || dialect.Silent(out) {
 		return nil
 	}
 	ready := readyOf(out)
-	ready.ObservedGeneration = es.Generation
-	changed := set(&es.Status.Conditions, ready, now)
+	ready.ObservedGeneration, ready.LastTransitionTime = es.Generation, dialect.Stamp(now)
+	changed := dialect.SetCondition(&es.Status.Conditions, ready, shown)
 	es.Status.ObservedGeneration = es.Generation
 
 	events := changeEvents(out)
@@ -80,20 +80,8 @@ func (externalSecrets) Report(obj client.Object, out delivery.Outcome, now time.
 		return events
 	}
 	bind(es, out.Target)
-	refreshed(es, out.At, now)
+	refreshed(es, dialect.Succeeded(out, now))
 	return events
-}
-
-// silent reports that the outcome is nobody's news: the object is not ours,
-// what it needs is on its way, or it runs again at once.
-func silent(out delivery.Outcome) bool {
-	switch out.Result {
-	case delivery.Untouched, delivery.Waiting:
-		return true
-	case delivery.Failed:
-		return out.Err == nil || out.Err.Kind == delivery.Conflict
-	}
-	return false
 }
 
 func readyOf(out delivery.Outcome) esv1.Condition {
@@ -151,11 +139,8 @@ func bind(es *esv1.ExternalSecret, to delivery.Binding) {
 }
 
 // refreshed notes a success: when, and of which manifest.
-func refreshed(es *esv1.ExternalSecret, at, now time.Time) {
-	if at.IsZero() {
-		at = now
-	}
-	t := stamp(at)
+func refreshed(es *esv1.ExternalSecret, at time.Time) {
+	t := dialect.Stamp(at)
 	es.Status.RefreshTime = &t
 	es.Status.SyncedResourceVersion = fingerprint(es)
 }

@@ -223,7 +223,7 @@ func TestMessagesAreBounded(t *testing.T) {
 		t.Errorf("an event of %d bytes", n)
 	}
 	message := es.Status.Conditions[0].Message
-	if len(message) > maxMessage || strings.ContainsRune(message, '�') || !strings.HasSuffix(message, "ä…") {
+	if len(message) > dialect.MaxMessage || strings.ContainsRune(message, '�') || !strings.HasSuffix(message, "ä…") {
 		t.Errorf("a message of %d bytes that ends in %q", len(message), message[len(message)-8:])
 	}
 	if again := ExternalSecrets(Options{}).Report(es, out, day(time.Hour)); len(again) != 0 {

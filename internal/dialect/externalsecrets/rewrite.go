@@ -5,9 +5,10 @@ import (
 
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
-func rewrite(p *problems, field string, r *esv1.Rewrite) delivery.Rewrite {
+func rewrite(p *dialect.Problems, field string, r *esv1.Rewrite) delivery.Rewrite {
 	var out delivery.Rewrite
 	set := 0
 	if r.Regexp != nil {
@@ -24,12 +25,12 @@ func rewrite(p *problems, field string, r *esv1.Rewrite) delivery.Rewrite {
 		out.Merge = merge(p, field+".merge", r.Merge)
 	}
 	if set != 1 {
-		p.invalid(field, "%d of regexp, transform and merge are set; set exactly one", set)
+		p.Invalid(field, "%d of regexp, transform and merge are set; set exactly one", set)
 	}
 	return out
 }
 
-func merge(p *problems, field string, m *esv1.RewriteMerge) *delivery.RewriteMerge {
+func merge(p *dialect.Problems, field string, m *esv1.RewriteMerge) *delivery.RewriteMerge {
 	const (
 		extract, toJSON   = "Extract", "JSON"
 		strict, mayMiss   = "Strict", "IgnoreNotFound"
@@ -47,7 +48,7 @@ func merge(p *problems, field string, m *esv1.RewriteMerge) *delivery.RewriteMer
 	}
 	out.Into = m.Into
 	if m.Into == "" {
-		p.invalid(field+".into", "strategy JSON needs the key that gets the result; set it")
+		p.Invalid(field+".into", "strategy JSON needs the key that gets the result; set it")
 	}
 	return out
 }

@@ -9,9 +9,10 @@ import (
 
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
-func schedule(p *problems, es *esv1.ExternalSecret, opts Options) delivery.Schedule {
+func schedule(p *dialect.Problems, es *esv1.ExternalSecret, opts Options) delivery.Schedule {
 	s := delivery.Schedule{
 		Policy: choose(p, "spec.refreshPolicy", es.Spec.RefreshPolicy,
 			delivery.Periodic, delivery.OnChange, delivery.CreatedOnce),
@@ -19,7 +20,7 @@ func schedule(p *problems, es *esv1.ExternalSecret, opts Options) delivery.Sched
 		Fingerprint: fingerprint(es),
 	}
 	if es.Spec.SyncWindows != nil {
-		p.unsupported("spec.syncWindows", "refreshes at certain times only are not served yet; "+
+		p.Unsupported("spec.syncWindows", "refreshes at certain times only are not served yet; "+
 			"remove it, or set refreshPolicy to OnChange and let a job change an annotation when it is time")
 	}
 	// The original keeps both or neither; one alone is no proof of a success.
@@ -27,7 +28,7 @@ func schedule(p *problems, es *esv1.ExternalSecret, opts Options) delivery.Sched
 		s.LastRun = at.Time
 		s.Current = es.Status.SyncedResourceVersion == s.Fingerprint && !at.IsZero()
 	}
-	if ready := find(es.Status.Conditions, readyCondition); ready != nil {
+	if ready := dialect.FindCondition(es.Status.Conditions, readyCondition, shown); ready != nil {
 		s.Failing = ready.Status == corev1.ConditionFalse
 	}
 	return s

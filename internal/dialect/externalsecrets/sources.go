@@ -8,13 +8,14 @@ import (
 
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 // sources reads dataFrom first, then data: later entries win.
-func sources(p *problems, es *esv1.ExternalSecret) []delivery.Source {
+func sources(p *dialect.Problems, es *esv1.ExternalSecret) []delivery.Source {
 	spec := &es.Spec
 	if len(spec.Data) == 0 && len(spec.DataFrom) == 0 {
-		p.invalid("spec", "neither data nor dataFrom has an entry, so there is nothing to read; add one")
+		p.Invalid("spec", "neither data nor dataFrom has an entry, so there is nothing to read; add one")
 	}
 	out := make([]delivery.Source, 0, len(spec.Data)+len(spec.DataFrom))
 	for i := range spec.DataFrom {
@@ -33,7 +34,7 @@ func sources(p *problems, es *esv1.ExternalSecret) []delivery.Source {
 
 // refuseDuplicates is the original's rule: where a missing secret is an
 // error, two entries for one key can only be a mistake.
-func refuseDuplicates(p *problems, es *esv1.ExternalSecret) {
+func refuseDuplicates(p *dialect.Problems, es *esv1.ExternalSecret) {
 	if policy := es.Spec.Target.DeletionPolicy; policy != "" && policy != string(delivery.Retain) {
 		return
 	}
@@ -41,16 +42,16 @@ func refuseDuplicates(p *problems, es *esv1.ExternalSecret) {
 	for i := range es.Spec.Data {
 		key := es.Spec.Data[i].SecretKey
 		if first, dup := seen[key]; dup {
-			p.invalid(fmt.Sprintf("spec.data[%d].secretKey", i), "duplicate secretKey found: %s is that of spec.data[%d] too; remove one", quote(key), first)
+			p.Invalid(fmt.Sprintf("spec.data[%d].secretKey", i), "duplicate secretKey found: %s is that of spec.data[%d] too; remove one", dialect.Quote(key), first)
 			continue
 		}
 		seen[key] = i
 	}
 }
 
-func source(p *problems, field string, es *esv1.ExternalSecret, d *esv1.ExternalSecretData) delivery.Source {
+func source(p *dialect.Problems, field string, es *esv1.ExternalSecret, d *esv1.ExternalSecretData) delivery.Source {
 	if !validKey(d.SecretKey) {
-		p.invalid(field+".secretKey", "%s is no key of a Secret; it has 1 to 253 letters, digits, '-', '_' and '.', and does not begin with '..'", quote(d.SecretKey))
+		p.Invalid(field+".secretKey", "%s is no key of a Secret; it has 1 to 253 letters, digits, '-', '_' and '.', and does not begin with '..'", dialect.Quote(d.SecretKey))
 	}
 	s := delivery.Source{
 		Field: field,
@@ -65,7 +66,7 @@ func source(p *problems, field string, es *esv1.ExternalSecret, d *esv1.External
 	return s
 }
 
-func sourceFrom(p *problems, field string, es *esv1.ExternalSecret, d *esv1.ExternalSecretDataFrom) (delivery.Source, bool) {
+func sourceFrom(p *dialect.Problems, field string, es *esv1.ExternalSecret, d *esv1.ExternalSecretDataFrom) (delivery.Source, bool) {
 	if d.SourceRef != nil && d.SourceRef.GeneratorRef != nil {
 		refuseGenerator(p, field, d.SourceRef)
 		return delivery.Source{}, false
@@ -73,7 +74,7 @@ func sourceFrom(p *problems, field string, es *esv1.ExternalSecret, d *esv1.Exte
 	s := delivery.Source{Field: field}
 	switch {
 	case d.Extract != nil && d.Find != nil:
-		p.invalid(field, "extract and find are both set; make two entries of them")
+		p.Invalid(field, "extract and find are both set; make two entries of them")
 		return s, false
 	case d.Extract != nil:
 		s.Take = delivery.TakeMap
@@ -83,7 +84,7 @@ func sourceFrom(p *problems, field string, es *esv1.ExternalSecret, d *esv1.Exte
 		s.Take = delivery.TakeFound
 		found(p, field+".find", d.Find, &s)
 	default:
-		p.invalid(field, "neither extract nor find is set, so there is nothing to read; set one")
+		p.Invalid(field, "neither extract nor find is set, so there is nothing to read; set one")
 		return s, false
 	}
 	s.Store = store(p, field, es, d.SourceRef)
@@ -96,25 +97,25 @@ func sourceFrom(p *problems, field string, es *esv1.ExternalSecret, d *esv1.Exte
 	return s, true
 }
 
-func refuseGenerator(p *problems, field string, ref *esv1.SourceRef) {
-	p.unsupported(field+".sourceRef.generatorRef", "generators such as %s are not served yet, only stores; "+
-		"remove the entry, or let a generator of External Secrets fill a store that is read here", quote(ref.GeneratorRef.Kind))
+func refuseGenerator(p *dialect.Problems, field string, ref *esv1.SourceRef) {
+	p.Unsupported(field+".sourceRef.generatorRef", "generators such as %s are not served yet, only stores; "+
+		"remove the entry, or let a generator of External Secrets fill a store that is read here", dialect.Quote(ref.GeneratorRef.Kind))
 }
 
 // store is the one that an entry reads: its own, or else that of the spec.
-func store(p *problems, field string, es *esv1.ExternalSecret, own *esv1.SourceRef) delivery.StoreRef {
+func store(p *dialect.Problems, field string, es *esv1.ExternalSecret, own *esv1.SourceRef) delivery.StoreRef {
 	ref, at := es.Spec.SecretStoreRef, "spec.secretStoreRef"
 	switch {
 	case own == nil:
 	case own.GeneratorRef != nil:
 		refuseGenerator(p, field, own)
 	case own.StoreRef == nil:
-		p.invalid(field+".sourceRef", "storeRef is missing; name a store or remove sourceRef")
+		p.Invalid(field+".sourceRef", "storeRef is missing; name a store or remove sourceRef")
 	default:
 		ref, at = *own.StoreRef, field+".sourceRef.storeRef"
 	}
 	if ref.Name == "" {
-		p.invalid(at+".name", "%s reads no store; name one here, or in the entry's sourceRef.storeRef", field)
+		p.Invalid(at+".name", "%s reads no store; name one here, or in the entry's sourceRef.storeRef", field)
 	}
 	out := delivery.StoreRef{
 		Kind: choose(p, at+".kind", ref.Kind, esv1.SecretStoreKind, esv1.ClusterSecretStoreKind),
@@ -126,10 +127,10 @@ func store(p *problems, field string, es *esv1.ExternalSecret, own *esv1.SourceR
 	return out
 }
 
-func remote(p *problems, field string, r *esv1.RemoteRef, s *delivery.Source) {
+func remote(p *dialect.Problems, field string, r *esv1.RemoteRef, s *delivery.Source) {
 	const fetch, none = "Fetch", "None"
 	if r.Key == "" {
-		p.invalid(field+".key", "it is empty; name the secret in the store")
+		p.Invalid(field+".key", "it is empty; name the secret in the store")
 	}
 	s.Remote = delivery.Remote{
 		Key:      r.Key,
@@ -141,7 +142,7 @@ func remote(p *problems, field string, r *esv1.RemoteRef, s *delivery.Source) {
 	s.RefuseNUL = refuseNUL(p, field+".nullBytePolicy", r.NullBytePolicy)
 }
 
-func found(p *problems, field string, f *esv1.Find, s *delivery.Source) {
+func found(p *dialect.Problems, field string, f *esv1.Find, s *delivery.Source) {
 	s.Search.Tags = maps.Clone(f.Tags)
 	if f.Path != nil {
 		s.Search.Path = *f.Path
@@ -151,22 +152,22 @@ func found(p *problems, field string, f *esv1.Find, s *delivery.Source) {
 		checkRegexp(p, field+".name.regexp", f.Name.RegExp)
 	}
 	if f.Path == nil && f.Name == nil && len(f.Tags) == 0 {
-		p.invalid(field, "none of name, path and tags is set, which would take the whole store; to want that, set name.regexp to \".*\"")
+		p.Invalid(field, "none of name, path and tags is set, which would take the whole store; to want that, set name.regexp to \".*\"")
 	}
 	s.Convert = conversion(p, field+".conversionStrategy", f.ConversionStrategy)
 	s.Decode = decoding(p, field+".decodingStrategy", f.DecodingStrategy)
 	s.RefuseNUL = refuseNUL(p, field+".nullBytePolicy", f.NullBytePolicy)
 }
 
-func decoding(p *problems, field, got string) delivery.Decoding {
+func decoding(p *dialect.Problems, field, got string) delivery.Decoding {
 	return choose(p, field, got, delivery.DecodeNone, delivery.DecodeBase64, delivery.DecodeBase64URL, delivery.DecodeAuto)
 }
 
-func conversion(p *problems, field, got string) delivery.Conversion {
+func conversion(p *dialect.Problems, field, got string) delivery.Conversion {
 	return choose(p, field, got, delivery.ConvertDefault, delivery.ConvertUnicode)
 }
 
-func refuseNUL(p *problems, field, got string) bool {
+func refuseNUL(p *dialect.Problems, field, got string) bool {
 	const ignore, fail = "Ignore", "Fail"
 	return choose(p, field, got, ignore, fail) == fail
 }
@@ -175,13 +176,13 @@ func refuseNUL(p *problems, field, got string) bool {
 // large.
 const maxRegexp = 4096
 
-func checkRegexp(p *problems, field, expr string) {
+func checkRegexp(p *dialect.Problems, field, expr string) {
 	if len(expr) > maxRegexp {
-		p.invalid(field, "a regexp of %d bytes is longer than %d; use several entries", len(expr), maxRegexp)
+		p.Invalid(field, "a regexp of %d bytes is longer than %d; use several entries", len(expr), maxRegexp)
 		return
 	}
 	if _, err := regexp.Compile(expr); err != nil {
-		p.invalid(field, "%s is no regular expression (RE2): %s", quote(expr), cut(err.Error(), maxQuote))
+		p.Invalid(field, "%s is no regular expression (RE2): %s", dialect.Quote(expr), dialect.Cut(err.Error(), dialect.MaxQuote))
 	}
 }
 

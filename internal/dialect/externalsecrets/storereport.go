@@ -30,7 +30,7 @@ func (d stores) State(obj client.Object) dialect.State {
 	if st == nil {
 		return dialect.State{}
 	}
-	ready := find(st.Conditions, readyCondition)
+	ready := dialect.FindCondition(st.Conditions, readyCondition, shown)
 	// The original writes no observedGeneration.
 	if ready == nil || (ready.ObservedGeneration != 0 && ready.ObservedGeneration != obj.GetGeneration()) {
 		return dialect.State{}
@@ -48,8 +48,8 @@ func (d stores) Report(obj client.Object, out delivery.StoreOutcome, now time.Ti
 		return nil
 	}
 	ready, event := verdict(out)
-	ready.ObservedGeneration = obj.GetGeneration()
-	changed := set(&st.Conditions, ready, now)
+	ready.ObservedGeneration, ready.LastTransitionTime = obj.GetGeneration(), dialect.Stamp(now)
+	changed := dialect.SetCondition(&st.Conditions, ready, shown)
 	st.ObservedGeneration = obj.GetGeneration()
 	if out.Err == nil {
 		st.Capabilities = "ReadOnly"
@@ -78,5 +78,5 @@ func verdict(out delivery.StoreOutcome) (esv1.Condition, dialect.Event) {
 	default:
 		c.Reason, c.Message = reasonValid, noted(msgValid, out.Note)
 	}
-	return c, dialect.Event{Warning: out.Undecided, Reason: c.Reason, Message: cut(c.Message, maxEventMessage)}
+	return c, dialect.Event{Warning: out.Undecided, Reason: c.Reason, Message: dialect.Cut(c.Message, dialect.MaxEventMessage)}
 }

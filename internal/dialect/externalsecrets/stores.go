@@ -61,12 +61,12 @@ func (d stores) parts(obj client.Object) (*esv1.SecretStoreSpec, *esv1.SecretSto
 func (d stores) Translate(obj client.Object) (delivery.Store, error) {
 	spec, _ := d.parts(obj)
 	if spec == nil {
-		return delivery.Store{}, wrongKind(d.kind, obj)
+		return delivery.Store{}, dialect.WrongKind(d.kind, obj)
 	}
-	p := &problems{}
+	p := &dialect.Problems{}
 	s := delivery.Store{
 		Ref:    delivery.StoreRef{Kind: d.kind, Namespace: obj.GetNamespace(), Name: obj.GetName()},
-		Object: object(d.kind, obj),
+		Object: dialect.Object(esv1.GroupVersion().WithKind(d.kind), obj),
 		Class:  spec.Controller,
 		Retry:  retry(p, spec.RetrySettings),
 	}
@@ -78,17 +78,17 @@ func (d stores) Translate(obj client.Object) (delivery.Store, error) {
 	} else if len(spec.Conditions) > 0 {
 		s.Warnings = append(s.Warnings, "spec.conditions has no effect: a SecretStore serves its own namespace only")
 	}
-	c := configs{problems: p, namespace: obj.GetNamespace(), name: obj.GetName(), cluster: d.cluster()}
+	c := configs{Problems: p, namespace: obj.GetNamespace(), name: obj.GetName(), cluster: d.cluster()}
 	s.Config = c.provider(&spec.Provider)
 	s.Warnings = append(s.Warnings, c.warnings...)
-	if err := p.err(); err != nil {
+	if err := p.Err(); err != nil {
 		s.Config = nil
 		return s, err
 	}
 	return s, nil
 }
 
-func retry(p *problems, r *esv1.RetrySettings) delivery.Retry {
+func retry(p *dialect.Problems, r *esv1.RetrySettings) delivery.Retry {
 	var out delivery.Retry
 	if r == nil {
 		return out
@@ -98,7 +98,7 @@ func retry(p *problems, r *esv1.RetrySettings) delivery.Retry {
 		const most = 1000
 		switch {
 		case *n < 0:
-			p.invalid("spec.retrySettings.maxRetries", "%d is negative; 0 is no further try", *n)
+			p.Invalid("spec.retrySettings.maxRetries", "%d is negative; 0 is no further try", *n)
 		case *n == 0:
 			out.Max = -1
 		default:
@@ -109,14 +109,14 @@ func retry(p *problems, r *esv1.RetrySettings) delivery.Retry {
 		const field = "spec.retrySettings.retryInterval"
 		out.Every = duration(p, field, *r.RetryInterval, 0)
 		if out.Every < 0 {
-			p.invalid(field, "%s is negative", out.Every)
+			p.Invalid(field, "%s is negative", out.Every)
 			out.Every = 0
 		}
 	}
 	return out
 }
 
-func rules(p *problems, conditions []esv1.NamespaceCondition) []delivery.NamespaceRule {
+func rules(p *dialect.Problems, conditions []esv1.NamespaceCondition) []delivery.NamespaceRule {
 	var out []delivery.NamespaceRule
 	for i, c := range conditions {
 		field := fmt.Sprintf("spec.conditions[%d]", i)
@@ -131,7 +131,7 @@ func rules(p *problems, conditions []esv1.NamespaceCondition) []delivery.Namespa
 		if c.NamespaceSelector != nil {
 			selector, err := metav1.LabelSelectorAsSelector(c.NamespaceSelector)
 			if err != nil {
-				p.invalid(field+".namespaceSelector", "%s", cut(err.Error(), 2*maxQuote))
+				p.Invalid(field+".namespaceSelector", "%s", dialect.Cut(err.Error(), 2*dialect.MaxQuote))
 				continue
 			}
 			rule.Selector = selector.String()
@@ -144,7 +144,7 @@ func rules(p *problems, conditions []esv1.NamespaceCondition) []delivery.Namespa
 // configs translates providers and binds what they refer to: to the store's
 // own namespace, or, for a cluster store, to the one that it names.
 type configs struct {
-	*problems
+	*dialect.Problems
 	namespace, name string // of the store
 	cluster         bool
 	warnings        []string
@@ -168,7 +168,7 @@ func (c *configs) provider(p *esv1.SecretStoreProvider) delivery.Config {
 		names = append(names, "fake")
 	}
 	if len(names) != 1 {
-		c.invalid(field, "%s set; set exactly one provider", countOf(names))
+		c.Invalid(field, "%s set; set exactly one provider", countOf(names))
 		return nil
 	}
 	switch {
@@ -189,20 +189,20 @@ func (c *configs) provider(p *esv1.SecretStoreProvider) delivery.Config {
 // as one, so it is quoted where it is not a plain one.
 func (c *configs) refuseProvider(field, name string) {
 	if name == "openBao" {
-		c.unsupported(field+".openBao", "this provider is not served yet; OpenBao speaks the protocol of Vault: use spec.provider.vault")
+		c.Unsupported(field+".openBao", "this provider is not served yet; OpenBao speaks the protocol of Vault: use spec.provider.vault")
 		return
 	}
 	const why = "not served yet, only %s are; leave the store to External Secrets by setting spec.controller to the class that it runs with"
 	if plainName(name) {
-		c.unsupported(field+"."+name, "this provider is "+why, servedProviders)
+		c.Unsupported(field+"."+name, "this provider is "+why, servedProviders)
 		return
 	}
-	c.unsupported(field, "the provider %s is "+why, quote(name), servedProviders)
+	c.Unsupported(field, "the provider %s is "+why, dialect.Quote(name), servedProviders)
 }
 
 // plainName reports whether a name is that of a field as we all know them.
 func plainName(name string) bool {
-	return len(name) <= maxQuote && validKey(name) && !strings.Contains(name, ".")
+	return len(name) <= dialect.MaxQuote && validKey(name) && !strings.Contains(name, ".")
 }
 
 func countOf(names []string) string {
@@ -211,8 +211,8 @@ func countOf(names []string) string {
 	}
 	for i, name := range names {
 		if !plainName(name) {
-			names[i] = quote(name)
+			names[i] = dialect.Quote(name)
 		}
 	}
-	return cut(strings.Join(names, ", "), 2*maxQuote) + " are"
+	return dialect.Cut(strings.Join(names, ", "), 2*dialect.MaxQuote) + " are"
 }

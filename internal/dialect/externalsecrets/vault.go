@@ -19,14 +19,14 @@ func (c *configs) vault(v *esv1.VaultProvider) delivery.Config {
 		Namespace: deref(v.Namespace),
 		Headers:   maps.Clone(v.Headers),
 	}
-	if choose(c.problems, vaultField+".version", v.Version, v2, v1) == v1 {
+	if choose(c.Problems, vaultField+".version", v.Version, v2, v1) == v1 {
 		out.KV = 1
 	}
 	if v.Path != nil {
 		out.Mount = strings.Trim(*v.Path, "/")
 	}
 	if v.CheckAndSet != nil && v.CheckAndSet.Required && out.KV == 1 {
-		c.invalid(vaultField+".checkAndSet.required", "the KV engine has no check-and-set in version v1; remove it or set version to v2")
+		c.Invalid(vaultField+".checkAndSet.required", "the KV engine has no check-and-set in version v1; remove it or set version to v2")
 	}
 	// readYourWrites holds as it is: nothing is written. With it the original
 	// has a standby that lags behind ask the active server.
@@ -48,11 +48,11 @@ func (c *configs) server(field, address string) string {
 	u, err := url.Parse(address)
 	switch {
 	case address == "":
-		c.invalid(field, "the address is missing, such as https://vault.example.com:8200")
+		c.Invalid(field, "the address is missing, such as https://vault.example.com:8200")
 	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
-		c.invalid(field, "it is no http or https address, such as https://vault.example.com:8200")
+		c.Invalid(field, "it is no http or https address, such as https://vault.example.com:8200")
 	case u.User != nil:
-		c.invalid(field, "an address with a user or password is not allowed; log in by spec.provider.vault.auth")
+		c.Invalid(field, "an address with a user or password is not allowed; log in by spec.provider.vault.auth")
 	}
 	return address
 }
@@ -63,10 +63,10 @@ func (c *configs) clientTLS(t *esv1.VaultClientTLS) (cert, key delivery.Credenti
 	case t.CertSecretRef == nil && t.KeySecretRef == nil:
 		return cert, key
 	case t.CertSecretRef == nil:
-		c.invalid(field+".certSecretRef", "it is missing beside keySecretRef; a certificate needs both")
+		c.Invalid(field+".certSecretRef", "it is missing beside keySecretRef; a certificate needs both")
 		return cert, key
 	case t.KeySecretRef == nil:
-		c.invalid(field+".keySecretRef", "it is missing beside certSecretRef; a certificate needs both")
+		c.Invalid(field+".keySecretRef", "it is missing beside certSecretRef; a certificate needs both")
 		return cert, key
 	}
 	return c.key(field+".certSecretRef", t.CertSecretRef, "tls.crt"), c.key(field+".keySecretRef", t.KeySecretRef, "tls.key")

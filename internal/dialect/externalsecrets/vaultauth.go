@@ -20,13 +20,13 @@ const servedMethods = "tokenSecretRef, appRole, kubernetes and jwt"
 func (c *configs) vaultAuth(a *esv1.VaultAuth) delivery.VaultAuth {
 	var out delivery.VaultAuth
 	if a == nil {
-		c.unsupported(vaultAuthField, "it is missing, and reading without logging in is not served; set one of %s", servedMethods)
+		c.Unsupported(vaultAuthField, "it is missing, and reading without logging in is not served; set one of %s", servedMethods)
 		return out
 	}
 	out.Namespace = deref(a.Namespace)
 	served, other := methods(a)
 	if n := len(served) + len(other); n != 1 {
-		c.invalid(vaultAuthField, "%s set; set exactly one of %s", countOf(append(served, other...)), servedMethods)
+		c.Invalid(vaultAuthField, "%s set; set exactly one of %s", countOf(append(served, other...)), servedMethods)
 		return out
 	}
 	switch {
@@ -40,7 +40,7 @@ func (c *configs) vaultAuth(a *esv1.VaultAuth) delivery.VaultAuth {
 	case a.JWT != nil:
 		out.JWT = c.jwt(a.JWT)
 	default:
-		c.unsupported(vaultAuthField+"."+other[0], "this way to log in is not served yet; use one of %s", servedMethods)
+		c.Unsupported(vaultAuthField+"."+other[0], "this way to log in is not served yet; use one of %s", servedMethods)
 	}
 	return out
 }
@@ -82,7 +82,7 @@ func (c *configs) appRole(a *esv1.VaultAppRole) *delivery.VaultAppRole {
 	case a.RoleRef != nil:
 		out.Role = c.key(field+".roleRef", a.RoleRef, "")
 	default:
-		c.invalid(field, "neither roleId nor roleRef is set; set one")
+		c.Invalid(field, "neither roleId nor roleRef is set; set one")
 	}
 	return out
 }
@@ -91,7 +91,7 @@ func (c *configs) kubernetesAuth(a *esv1.VaultKubernetesAuth) *delivery.VaultJWT
 	const field = vaultAuthField + ".kubernetes"
 	out := &delivery.VaultJWT{Mount: mount(a.Path, "kubernetes"), Role: strings.TrimSpace(a.Role)}
 	if out.Role == "" {
-		c.invalid(field+".role", "the role in Vault is missing")
+		c.Invalid(field+".role", "the role in Vault is missing")
 	}
 	switch {
 	case a.ServiceAccountRef != nil: // the original prefers it over secretRef
@@ -101,7 +101,7 @@ func (c *configs) kubernetesAuth(a *esv1.VaultKubernetesAuth) *delivery.VaultJWT
 	default:
 		// The original logs in as itself here, with its own rights in Vault
 		// for whoever writes such a store.
-		c.unsupported(field, "logging in as the operator itself is not served: every store would have its rights; "+
+		c.Unsupported(field, "logging in as the operator itself is not served: every store would have its rights; "+
 			"set serviceAccountRef or secretRef")
 	}
 	return out
@@ -116,7 +116,7 @@ func (c *configs) jwt(a *esv1.VaultJWTAuth) *delivery.VaultJWT {
 	case t != nil:
 		out.Token = c.tokenOf(field+".kubernetesServiceAccountToken", t)
 	default:
-		c.invalid(field, "neither secretRef nor kubernetesServiceAccountToken is set, so there is no token; set one")
+		c.Invalid(field, "neither secretRef nor kubernetesServiceAccountToken is set, so there is no token; set one")
 	}
 	return out
 }

@@ -11,6 +11,7 @@ package vaultsyncstatus
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	vssv1 "github.com/tacit-secrets/tacit/api/vaultsyncstatus/v1"
@@ -51,10 +52,14 @@ func VaultSyncStatuses(opts Options) dialect.Deliveries {
 
 type vaultSyncStatuses struct{ opts Options }
 
+func kind() schema.GroupVersionKind {
+	return vssv1.GroupVersion().WithKind(vssv1.VaultSyncStatusKind)
+}
+
 // Kind implements dialect.Deliveries.
 func (vaultSyncStatuses) Kind() dialect.Kind {
 	return dialect.Kind{
-		GVK:        vssv1.GroupVersion().WithKind(vssv1.VaultSyncStatusKind),
+		GVK:        kind(),
 		Namespaced: true,
 		New:        func() client.Object { return &vssv1.VaultSyncStatus{} },
 		NewList:    func() client.ObjectList { return &vssv1.VaultSyncStatusList{} },
@@ -67,42 +72,29 @@ func (vaultSyncStatuses) Kind() dialect.Kind {
 func (d vaultSyncStatuses) Translate(obj client.Object) (delivery.Delivery, error) {
 	v, ok := obj.(*vssv1.VaultSyncStatus)
 	if !ok {
-		return delivery.Delivery{}, wrongKind(obj)
+		return delivery.Delivery{}, dialect.WrongKind(vssv1.VaultSyncStatusKind, obj)
 	}
-	var p problems
+	var p dialect.Problems
 	plan := delivery.Delivery{
-		Object:      object(v),
+		Object:      dialect.Object(kind(), v),
 		Sources:     []delivery.Source{source(&p, v)},
 		Destination: delivery.Destination{Creation: delivery.None, Deletion: delivery.Retain},
 		Rollout:     rollout(&p, v, d.opts.AnyNamespace),
 		Schedule:    d.schedule(v),
 	}
 	if d.opts.Vault.Server == "" {
-		p.note(delivery.Unsupported, "spec.secretEngine", "the operator has not been told which Vault to look at for VaultSyncStatus objects; "+
+		p.Note(delivery.Unsupported, "spec.secretEngine", "the operator has not been told which Vault to look at for VaultSyncStatus objects; "+
 			"start it with --vault-url (or VAULT_URL) and --vault-token-file or --vault-role")
 	} else {
 		plan.Inline = []delivery.Store{{Ref: store(), Config: d.opts.Vault}}
 	}
-	return plan, p.err()
+	return plan, p.Err()
 }
 
 // store is the operator's Vault, the same for every object: one session and
 // one read a path serve them all.
 func store() delivery.StoreRef {
 	return delivery.StoreRef{Kind: vssv1.VaultSyncStatusKind, Name: "vault"}
-}
-
-// object identifies a manifest. The kind is given because objects from a
-// typed cache do not carry it.
-func object(v *vssv1.VaultSyncStatus) delivery.Object {
-	return delivery.Object{
-		APIVersion: vssv1.GroupVersion().String(),
-		Kind:       vssv1.VaultSyncStatusKind,
-		Namespace:  v.Namespace,
-		Name:       v.Name,
-		UID:        string(v.UID),
-		Generation: v.Generation,
-	}
 }
 
 // schedule asks again every interval. The time stamp is no part of the

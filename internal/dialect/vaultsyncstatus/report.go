@@ -28,7 +28,7 @@ const (
 )
 
 // maxMessage bounds a message in the status and in an event.
-const maxMessage = 1024
+const maxMessage = dialect.MaxEventMessage
 
 // proof is how old lastSync may get while there is no other news. The original
 // looks every minute and writes nothing then; to write each look down would
@@ -60,7 +60,7 @@ func (vaultSyncStatuses) State(obj client.Object) dialect.State {
 // but only after a success: what failed is due again.
 func (vaultSyncStatuses) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {
 	v, ok := obj.(*vssv1.VaultSyncStatus)
-	if !ok || silent(out) {
+	if !ok || dialect.Silent(out) {
 		return nil
 	}
 	before := v.DeepCopy()
@@ -74,21 +74,9 @@ func (vaultSyncStatuses) Report(obj client.Object, out delivery.Outcome, now tim
 	return events
 }
 
-// silent reports that the outcome is nobody's news: what it needs is on its
-// way, or it runs again at once.
-func silent(out delivery.Outcome) bool {
-	switch out.Result {
-	case delivery.Untouched, delivery.Waiting:
-		return true
-	case delivery.Failed:
-		return out.Err == nil || out.Err.Kind == delivery.Conflict
-	}
-	return false
-}
-
 func failed(v *vssv1.VaultSyncStatus, err *delivery.Error) []dialect.Event {
 	s := &v.Status.VaultSync
-	message := cut(err.Message, maxMessage)
+	message := dialect.Cut(err.Message, maxMessage)
 	if s.SyncStatus == statusError && timeless(s.Message) == timeless(message) {
 		return nil
 	}
@@ -106,7 +94,7 @@ var span = regexp.MustCompile(`(\d+(\.\d+)?(ns|µs|ms|s|m|h))+`)
 func succeeded(v *vssv1.VaultSyncStatus, out delivery.Outcome, now time.Time) []dialect.Event {
 	s := &v.Status.VaultSync
 	before := *s
-	s.SyncStatus, s.Message = statusAlready, cut(out.Note, maxMessage)
+	s.SyncStatus, s.Message = statusAlready, dialect.Cut(out.Note, maxMessage)
 	var events []dialect.Event
 	if out.Restarted {
 		s.SyncStatus, s.LastRestart = statusSynced, stamp(now)
@@ -115,10 +103,7 @@ func succeeded(v *vssv1.VaultSyncStatus, out delivery.Outcome, now time.Time) []
 	if out.Version != "" {
 		v.Spec.TimeStamp = out.Version
 	}
-	at := out.At
-	if at.IsZero() {
-		at = now
-	}
+	at := dialect.Succeeded(out, now)
 	news := s.SyncStatus != before.SyncStatus || s.Message != before.Message || out.Restarted || s.ObservedGeneration != v.Generation
 	if news || s.LastSync == nil || at.Sub(s.LastSync.Time).Abs() >= proof {
 		s.LastSync = stamp(at)
@@ -139,13 +124,11 @@ func observe(v, before *vssv1.VaultSyncStatus) {
 }
 
 func restartedEvent(v *vssv1.VaultSyncStatus, version string) dialect.Event {
-	return dialect.Event{Reason: reasonSynced, Message: cut(fmt.Sprintf("restarted Deployment %s/%s: %s/%s was updated in Vault at %s",
+	return dialect.Event{Reason: reasonSynced, Message: dialect.Cut(fmt.Sprintf("restarted Deployment %s/%s: %s/%s was updated in Vault at %s",
 		v.Spec.DeployNamespace, v.Spec.DeployName, v.Spec.SecretEngine, v.Spec.SecretPath, version), maxMessage)}
 }
 
-// stamp is a time as the API keeps it, in whole seconds, so that what is
-// written and read back compares equal.
 func stamp(t time.Time) *metav1.Time {
-	s := metav1.NewTime(t.Truncate(time.Second))
+	s := dialect.Stamp(t)
 	return &s
 }
