@@ -15,6 +15,7 @@ type Destination struct {
 	Deletion  DeletionPolicy
 	Immutable bool
 	// Leave: what was made stays when the object goes or no longer wants it.
+	// What is in a store always does.
 	Leave bool
 
 	// Type of a Secret that is made; empty is Opaque.
@@ -55,6 +56,10 @@ type Marks struct {
 	// Former are labels that the original wrote before it named owners: with
 	// all of them, and without Owner, an object counts as this one's.
 	Former map[string]string
+	// Makers are the field managers by which the original writes Owner. What
+	// neither they nor we marked is never deleted: a backup, a clone or a
+	// person's own copy bears the marks too.
+	Makers []string
 	// Follow replaces Annotations on followers (Spread.Followers). They are
 	// written, and never deleted.
 	Follow map[string]string

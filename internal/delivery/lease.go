@@ -19,6 +19,10 @@ type Lease struct {
 	Renewed time.Time
 }
 
+// Lent is the annotation with our digest of what a lease is for, keyed, on the
+// objects that hold it.
+const Lent = "tacit.dev/lent"
+
 // IsZero reports that there is no lease.
 func (l Lease) IsZero() bool { return l.ID == "" }
 

@@ -41,8 +41,16 @@ type Outcome struct {
 
 // Refusal is a destination that could not be served.
 type Refusal struct {
-	Namespace, Name string
-	Err             *Error
+	Cluster, Namespace, Name string
+	Err                      *Error
+}
+
+// Where is how messages name the place.
+func (r *Refusal) Where() string {
+	if r.Cluster != "" {
+		return "cluster " + r.Cluster + ", namespace " + r.Namespace
+	}
+	return "namespace " + r.Namespace
 }
 
 // Result is the outcome in one word.

@@ -39,7 +39,7 @@ func TargetOf(dest *delivery.Destination, p *Place, ownerOf target.OwnerOf) *tar
 func (r *run) desired(got fetch.Result, shaped shape.Result) target.Desired {
 	plan := r.job.Plan
 	dest := &plan.Destination
-	want := target.Desired{Data: shaped.Data, Type: dest.Type, Stamps: r.stamps(got)}
+	want := target.Desired{Data: shaped.Data, Type: dest.Type, Stamps: r.stamps(got, shaped.Data)}
 	labels, annotations := map[string]string{}, map[string]string{}
 	if obj := got.Object; obj != nil {
 		if want.Type == "" {
@@ -63,8 +63,11 @@ func (r *run) desired(got fetch.Result, shaped shape.Result) target.Desired {
 }
 
 // stamps are the annotations that tell of this write.
-func (r *run) stamps(got fetch.Result) map[string]string {
+func (r *run) stamps(got fetch.Result, data secret.Data) map[string]string {
 	var out map[string]string
+	if !r.out.Lease.IsZero() {
+		out = map[string]string{delivery.Lent: r.lentDigest(data, r.out.Lease.ID)}
+	}
 	for key, stamp := range r.job.Plan.Destination.Marks.Stamps {
 		value := ""
 		switch stamp {
@@ -127,6 +130,7 @@ func (r *run) spread(ctx context.Context, want target.Desired) error {
 			r.out.Change = res.Change
 		}
 	})
+	r.unused(ctx)
 	return r.leave(ctx)
 }
 
@@ -169,7 +173,7 @@ func (r *run) refuse(p *Place, err error) {
 	if known := (*delivery.Error)(nil); asError(err, &known) {
 		failure = known
 	}
-	r.out.Refused = append(r.out.Refused, delivery.Refusal{Namespace: p.Namespace, Name: p.Name, Err: failure})
+	r.out.Refused = append(r.out.Refused, delivery.Refusal{Cluster: p.Cluster, Namespace: p.Namespace, Name: p.Name, Err: failure})
 }
 
 // maxTold bounds how many places a message names.
@@ -186,7 +190,7 @@ func summary(refused []delivery.Refusal, of int) error {
 	var told []string
 	for i, f := range refused {
 		if i < maxTold {
-			told = append(told, "namespace "+f.Namespace+": "+f.Err.Message)
+			told = append(told, f.Where()+": "+f.Err.Message)
 		}
 		if first.Kind.Final() && !f.Err.Kind.Final() {
 			first = f.Err
@@ -215,8 +219,12 @@ func each(places []Place, fn func(i int, p *Place)) {
 }
 
 // store writes the result into a store.
-func (r *run) store(ctx context.Context, data secret.Data) error {
+func (r *run) store(ctx context.Context, got fetch.Result, data secret.Data) error {
 	dest := &r.job.Plan.Destination
+	if got.Object != nil && target.Privileged(got.Object.Type) {
+		return &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
+			"it is not copied: Secrets of type %s are acted on by the cluster itself", got.Object.Type)}
+	}
 	changed, err := r.job.Stores.Write(ctx, dest.Store, dest.Key, data)
 	if err != nil {
 		return fetch.Failure(&delivery.Source{Field: "destination", Store: dest.Store, Remote: delivery.Remote{Key: dest.Key}}, err)
@@ -224,6 +232,9 @@ func (r *run) store(ctx context.Context, data secret.Data) error {
 	r.out.Places = 1
 	if changed {
 		r.out.Written, r.out.Change = 1, delivery.Updated
+	}
+	if !r.forsaken.IsZero() && r.forsaken.ID != r.out.Lease.ID {
+		_ = r.job.Stores.Revoke(ctx, r.job.Plan.Sources[0].Store, r.forsaken.ID) // else it ends by itself
 	}
 	return nil
 }

@@ -63,6 +63,8 @@ type Job struct {
 	Places []Place
 	// Intact: all of them are as the last run left them.
 	Intact bool
+	// Settled: the last run succeeded, for the manifest as it is.
+	Settled bool
 	// Former are places that hold what is the object's, and should not any
 	// longer.
 	Former []Place
@@ -112,6 +114,8 @@ type run struct {
 	job      Job
 	out      delivery.Outcome
 	memories []target.Memory
+	// forsaken is a lease whose credentials nobody has.
+	forsaken delivery.Lease
 }
 
 func (r *run) all(ctx context.Context) error {
@@ -139,7 +143,9 @@ func (r *run) all(ctx context.Context) error {
 	}
 	switch {
 	case dest.Store != (delivery.StoreRef{}):
-		err = r.store(ctx, shaped.Data)
+		if err = r.store(ctx, got, shaped.Data); err == nil {
+			err = r.leave(ctx)
+		}
 	case dest.Creation == delivery.None && plan.Rollout == nil:
 		r.out.Note = "nothing is written: creationPolicy is None"
 	case dest.Creation == delivery.None:

@@ -3,11 +3,14 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/tacit-secrets/tacit/internal/backend"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/engine/fetch"
+	"github.com/tacit-secrets/tacit/internal/engine/target"
+	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
 // fetch reads the sources, or keeps what a store has lent. kept is true where
@@ -36,16 +39,19 @@ func (r *run) record(ctx context.Context, lease delivery.Lease) error {
 		// Given back even if we are told to stop.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		_ = r.job.Stores.Revoke(ctx, r.job.Plan.Sources[0].Store, lease.ID)
+		then := "so they were given back"
+		if revoke := r.job.Stores.Revoke(ctx, r.job.Plan.Sources[0].Store, lease.ID); revoke != nil {
+			then = "and they could not be given back: lease " + lease.ID + " ends by itself"
+		}
 		return &delivery.Error{Kind: delivery.WriteFailed, Err: err,
-			Message: "the lease of new credentials could not be recorded in the status, so they were given back"}
+			Message: "the lease of new credentials could not be recorded in the status, " + then}
 	}
 	r.out.Lease, r.out.LeaseChange = lease, delivery.LeaseIssued
 	return nil
 }
 
 // keep renews the lease, and takes the data from a place that has it if another
-// needs it. Without either, new credentials are needed.
+// needs it. Without either, new credentials are needed: nobody else knows them.
 //
 // A store caps a renewal at what is left of the longest time it allows. When
 // less than half of the first duration is granted, that end is near: new
@@ -54,8 +60,12 @@ func (r *run) record(ctx context.Context, lease delivery.Lease) error {
 func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error) {
 	plan := r.job.Plan
 	held, store := plan.Leases.Held, plan.Sources[0].Store
-	holder := r.holder(held.ID)
-	if holder == nil && len(r.job.Places) > 0 {
+	holders := r.holders(held.ID)
+	if len(holders) == 0 && len(r.job.Places) > 0 {
+		return got, false, nil
+	}
+	if plan.Destination.Store != (delivery.StoreRef{}) && !r.job.Settled {
+		r.forsaken = held // recorded, and written nowhere
 		return got, false, nil
 	}
 	granted, err := r.job.Stores.Renew(ctx, store, held)
@@ -79,25 +89,83 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 		return got, false, fetch.Failure(&plan.Sources[0], err)
 	}
 	r.out.Lease = held
-	if r.job.Intact && len(r.job.Former) == 0 || holder == nil {
+	if r.job.Intact && len(r.job.Former) == 0 || len(holders) == 0 {
 		return got, true, nil
 	}
-	obj, err := r.Object(ctx, delivery.ObjectRef{Kind: plan.Destination.Kind, Namespace: holder.Namespace, Name: holder.Name})
-	if delivery.KindOf(err) == delivery.SourceMissing || err == nil && r.lease(obj.Annotations) != held.ID {
+	data, err := r.lent(ctx, holders, held.ID)
+	if err != nil || data == nil {
 		r.out.Lease, r.out.LeaseChange = delivery.Lease{}, delivery.LeaseKept
-		return got, false, nil // gone since it was seen
 	}
-	return fetch.Result{Data: obj.Data}, false, err
+	return fetch.Result{Data: data}, false, err
 }
 
-// holder is a place that was seen with what the lease is for.
-func (r *run) holder(id string) *Place {
+// holders are the places that may have what the lease is for: by their stamp,
+// or because we made them and the watch has not brought that yet.
+func (r *run) holders(id string) []*Place {
+	var all []*Place
 	for i := range r.job.Places {
-		if p := &r.job.Places[i]; p.Seen != nil && r.lease(p.Seen.Annotations) == id {
-			return p
+		p := &r.job.Places[i]
+		made := p.Memory.Version != "" && (p.Seen == nil || target.Older(p.Seen.ResourceVersion, p.Memory.Version))
+		if made || p.Seen != nil && r.lease(p.Seen.Annotations) == id {
+			all = append(all, p)
 		}
 	}
-	return nil
+	return all
+}
+
+// lent reads what the lease is for from the places that have it; nil if none
+// has. Whoever can write one place must not decide what the others get: what
+// is taken bears our digest of it. Copies that the original made bear none,
+// and are believed if all of them agree.
+func (r *run) lent(ctx context.Context, holders []*Place, id string) (secret.Data, error) {
+	var plain []secret.Data
+	for _, p := range holders {
+		obj, err := r.Object(ctx, delivery.ObjectRef{Kind: r.job.Plan.Destination.Kind, Namespace: p.Namespace, Name: p.Name})
+		if delivery.KindOf(err) == delivery.SourceMissing || err == nil && r.lease(obj.Annotations) != id {
+			continue // gone since it was seen
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch stamp := obj.Annotations[delivery.Lent]; stamp {
+		case r.lentDigest(obj.Data, id):
+			return obj.Data, nil
+		case "":
+			plain = append(plain, obj.Data)
+		default:
+			plain = append(plain, secret.Data{}) // somebody changed it
+		}
+	}
+	for _, d := range plain {
+		if r.lentDigest(d, id) != r.lentDigest(plain[0], id) || len(d) == 0 {
+			return nil, nil
+		}
+	}
+	if len(plain) == 0 {
+		return nil, nil
+	}
+	return plain[0], nil
+}
+
+// lentDigest binds data to the lease that it came with.
+func (r *run) lentDigest(data secret.Data, id string) string {
+	bound := maps.Clone(data)
+	if bound == nil {
+		bound = secret.Data{}
+	}
+	bound["tacit.dev/lease"] = secret.NewString(id) // no key has a slash
+	return string(r.Writer.Key.Digest(bound))
+}
+
+// unused gives back new credentials that no place took: another try takes
+// others.
+func (r *run) unused(ctx context.Context) {
+	if r.out.LeaseChange != delivery.LeaseIssued || r.out.Places > 0 || len(r.job.Places) == 0 {
+		return
+	}
+	if r.job.Stores.Revoke(ctx, r.job.Plan.Sources[0].Store, r.out.Lease.ID) == nil {
+		r.out.Lease, r.out.LeaseChange = delivery.Lease{}, delivery.LeaseRevoked
+	}
 }
 
 // lease is the lease that is stamped on a place.

@@ -74,6 +74,7 @@ type Language struct {
 var (
 	_ dialect.Deliveries = Language{}
 	_ dialect.Marked     = Language{}
+	_ dialect.Abroad     = Language{}
 )
 
 // New returns the language on objects of the kind, Secret or ConfigMap.
@@ -145,6 +146,14 @@ func (Language) State(client.Object) dialect.State { return dialect.State{} }
 // Report implements dialect.Deliveries.
 func (Language) Report(_ client.Object, out delivery.Outcome, _ time.Time) []dialect.Event {
 	return dialect.CopyEvents(out, reasonSynced, reasonFailed)
+}
+
+// AbroadLabels implements dialect.Abroad.
+func (l Language) AbroadLabels() map[string]string {
+	if l.opts.Cluster == "" {
+		return nil
+	}
+	return map[string]string{originCluster: l.opts.Cluster}
 }
 
 // OwnerOf implements dialect.Marked by the rule that the package states. The

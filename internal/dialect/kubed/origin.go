@@ -55,5 +55,6 @@ func (o origin) marks() delivery.Marks {
 		Labels:      o.labels(),
 		Annotations: map[string]string{originKey: string(text)},
 		Owner:       originKey,
+		Makers:      []string{"kubed", "config-syncer"},
 	}
 }

@@ -1,12 +1,11 @@
 package kubed
 
 import (
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 // maxContexts bounds the clusters of one source.
@@ -25,7 +24,7 @@ func (l Language) spread(a map[string]string) (*delivery.Spread, error) {
 	case l.opts.AllNamespaces:
 		s.Into = []delivery.NamespaceRule{{Field: syncKey, Regexes: []string{".*"}}}
 	default:
-		return nil, invalid(syncKey, `copies to all namespaces are switched off; name a label selector of namespaces, `+
+		return nil, dialect.Invalid(syncKey, `copies to all namespaces are switched off; name a label selector of namespaces, `+
 			`such as "team=a", or have the operator started with --kubed-all-namespaces`)
 	}
 	for context := range strings.SplitSeq(a[contextsKey], ",") {
@@ -33,30 +32,15 @@ func (l Language) spread(a map[string]string) (*delivery.Spread, error) {
 			s.Clusters = append(s.Clusters, context)
 		}
 		if len(s.Clusters) > maxContexts {
-			return nil, invalid(contextsKey, fmt.Sprintf("more than %d contexts", maxContexts))
+			return nil, dialect.Invalid(contextsKey, "more than %d contexts", maxContexts)
 		}
 	}
 	if len(s.Clusters) > 0 && l.opts.Cluster == "" {
-		return nil, invalid(contextsKey, fmt.Sprintf("copies to context %s need a name for this cluster, which tells them from "+
-			"the copies of others there; have the operator started with --kubed-cluster-name", quote(s.Clusters[0])))
+		return nil, dialect.Invalid(contextsKey, "copies to context %s need a name for this cluster, which tells them from "+
+			"the copies of others there; have the operator started with --kubed-cluster-name", dialect.Quote(s.Clusters[0]))
 	}
 	if s.Into == nil && s.Clusters == nil {
 		return nil, nil
 	}
 	return s, nil
-}
-
-func invalid(key, message string) error {
-	return &delivery.Error{Kind: delivery.Invalid, Message: key + ": " + message}
-}
-
-// maxQuote bounds what is quoted of an annotation: it is a hint, not a copy.
-const maxQuote = 80
-
-func quote(s string) string {
-	const dots = "…"
-	if len(s) > maxQuote {
-		s = strings.ToValidUTF8(s[:maxQuote-len(dots)], "") + dots
-	}
-	return strconv.Quote(s)
 }

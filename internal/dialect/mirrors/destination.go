@@ -24,9 +24,14 @@ func (t *translation) destination() {
 	d := &t.plan.Destination
 	d.Deletion = delivery.Retain
 	d.Owner = t.plan.Object
+	d.Leave = spec.DeletePolicy == policyRetain
+	// Copies that the object made before it was turned to Vault are known by
+	// these too.
+	d.Creation = delivery.Marked
+	d.Marks = t.marks()
+	d.FieldManager = fieldManager(t.sm.Namespace, t.sm.Name)
+	d.Siblings = prefix
 	if intoVault(t.sm) {
-		// What is in Vault stays, whatever deletePolicy says.
-		d.Leave = true
 		d.Store, d.Key = t.vault(destinationField+".vault", spec.Destination.Vault)
 		if to := &spec.Destination; len(to.Namespaces) > 0 || to.NamespaceRegex != "" || to.Namespace != "" {
 			t.warn(destinationField+".namespaces", "has no effect: destination.type is vault")
@@ -36,13 +41,8 @@ func (t *translation) destination() {
 	if spec.Destination.Vault != nil {
 		t.warn(destinationField+".vault", "has no effect: destination.type is not vault")
 	}
-	d.Leave = spec.DeletePolicy == policyRetain
 	d.Name = sourceName(t.sm)
-	d.Creation = delivery.Marked
 	d.Spread = &delivery.Spread{Into: []delivery.NamespaceRule{t.namespaces()}}
-	d.Marks = t.marks()
-	d.FieldManager = fieldManager(t.sm.Namespace, t.sm.Name)
-	d.Siblings = prefix
 }
 
 // maxPatterns and maxPattern bound what is matched against the name of every

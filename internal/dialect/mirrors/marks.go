@@ -51,6 +51,7 @@ func (t *translation) marks() delivery.Marks {
 			sourceType: ofSecret,
 		},
 		Owner:  ownedBy,
+		Makers: []string{"manager", "mirrors"},
 		Stamps: map[string]delivery.Stamp{lastSyncAt: delivery.StampTime},
 		// The original copies it along: a former value in the clear.
 		Stale: []string{corev1.LastAppliedConfigAnnotation},

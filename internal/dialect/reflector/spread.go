@@ -58,6 +58,7 @@ func marks(from delivery.Object) delivery.Marks {
 	return delivery.Marks{
 		Annotations: map[string]string{autoReflects: "True", reflects: name},
 		Owner:       reflects,
+		Makers:      makers(),
 		Follow:      map[string]string{autoReflects: "False", reflects: name},
 		Stamps: map[string]delivery.Stamp{
 			reflectedVersion: delivery.StampVersion,
@@ -94,4 +95,10 @@ func quote(s string) string {
 		s = strings.ToValidUTF8(s[:maxQuote-len(dots)], "") + dots
 	}
 	return strconv.Quote(s)
+}
+
+// makers are the names under which the original writes: its client says none
+// in old versions, which the API server calls unknown.
+func makers() []string {
+	return []string{"unknown", "KubernetesClient", "kubernetes-reflector", "ES.Kubernetes.Reflector"}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -55,12 +54,15 @@ func claimMarked(dest *Target, cur state) (adopting bool, err error) {
 			"%s is controlled by %s %s and is left alone", dest.ref(), c.Kind, c.Name)}
 	}
 	me := dest.Owner.Namespace + "/" + dest.Owner.Name
-	switch marked(dest, cur.full) {
-	case sibling:
+	switch whose := marked(dest, cur.full); {
+	case whose == sibling && cur.meta.Annotations[delivery.Adopt] == me:
+		return true, nil
+	case whose == sibling:
 		owner, _ := dest.OwnerOf(&cur.meta)
 		return false, &delivery.Error{Kind: delivery.TargetOwned, Message: fmt.Sprintf(
-			"%s belongs to %s %s and is left alone", dest.ref(), dest.Owner.Kind, owner)}
-	case nobody:
+			"%s belongs to %s %s and is left alone; to give it to this one, annotate it with %s=%s",
+			dest.ref(), dest.Owner.Kind, owner, delivery.Adopt, me)}
+	case whose == nobody:
 		if cur.meta.Annotations[delivery.Adopt] != me {
 			return false, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
 				"%s is there already and was not made by this %s; to give it away, annotate it with %s=%s",
@@ -98,7 +100,7 @@ func mayDelete(dest *Target, got *corev1.Secret) bool {
 	if dest.Creation != delivery.Marked {
 		return c != nil && string(c.UID) == dest.Owner.UID
 	}
-	if c != nil || marked(dest, got) != ours || byHand(dest, got) || dest.Owner.UID != "" && string(got.UID) == dest.Owner.UID {
+	if c != nil || marked(dest, got) != ours || !markedByUs(dest, got) || dest.Owner.UID != "" && string(got.UID) == dest.Owner.UID {
 		return false
 	}
 	// What a follower's marks differ in tells that we made it ourselves, and
@@ -111,20 +113,11 @@ func mayDelete(dest *Target, got *corev1.Secret) bool {
 	return true
 }
 
-// hands are the field managers of tools by which people write objects of their
-// own.
-var hands = []string{"kubectl", "helm", "argocd", "kustomize-controller", "pulumi", "terraform", "Terraform", "kapp"}
-
-// byHand reports that the object came with its marks from a person's hands: a
-// copy of a copy, which nobody asked us to look after.
-func byHand(dest *Target, got *corev1.Secret) bool {
-	owned := ownedFields(got.ManagedFields, func(manager string) bool {
-		return slices.ContainsFunc(hands, func(h string) bool { return strings.HasPrefix(manager, h) })
+// markedByUs reports that the mark was written by us or by the original, and
+// not by somebody who copied or restored the object with all that was on it.
+func markedByUs(dest *Target, got *corev1.Secret) bool {
+	makers := ownedFields(got.ManagedFields, func(manager string) bool {
+		return manager == dest.FieldManager || slices.Contains(dest.Marks.Makers, manager)
 	})
-	for _, key := range owned.under("f:metadata", "f:annotations") {
-		if key == dest.Marks.Owner {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(makers.under("f:metadata", "f:annotations"), dest.Marks.Owner)
 }

@@ -70,11 +70,15 @@ func (w *Writer) update(ctx context.Context, dest *Target, want Desired, cur sta
 	return res, nil
 }
 
-// privileged reports Secrets that Kubernetes itself acts on: with the right
-// annotation it fills in the token of a service account, for whoever can read
-// the Secret, and in kube-system it takes one for a credential.
+// Privileged reports the types of Secrets that Kubernetes itself acts on: with
+// the right annotation it fills in the token of a service account, for whoever
+// can read the Secret, and in kube-system it takes one for a credential.
+func Privileged(kind string) bool {
+	return kind == string(corev1.SecretTypeServiceAccountToken) || kind == string(corev1.SecretTypeBootstrapToken)
+}
+
 func privileged(dest *Target, kind corev1.SecretType) bool {
-	return dest.kind() == kindSecret && (kind == corev1.SecretTypeServiceAccountToken || kind == corev1.SecretTypeBootstrapToken)
+	return dest.kind() == kindSecret && Privileged(string(kind))
 }
 
 // trusted are the ConfigMaps by which a cluster says whom to trust. Its own
