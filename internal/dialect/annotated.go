@@ -39,14 +39,7 @@ func AnnotatedKind(kind string, kept ...string) Kind {
 
 // AnnotatedObject identifies a Secret or ConfigMap that is its own manifest.
 func AnnotatedObject(kind string, obj client.Object) delivery.Object {
-	return delivery.Object{
-		APIVersion: corev1.SchemeGroupVersion.String(),
-		Kind:       kind,
-		Namespace:  obj.GetNamespace(),
-		Name:       obj.GetName(),
-		UID:        string(obj.GetUID()),
-		Generation: obj.GetGeneration(),
-	}
+	return Object(corev1.SchemeGroupVersion.WithKind(kind), obj)
 }
 
 // Fingerprint tells the annotations under keys, as they are, from any others.
@@ -78,20 +71,16 @@ func CopyEvents(out delivery.Outcome, done, failed string) []Event {
 		events = append(events, Event{Reason: done, Message: fmt.Sprintf("%d copies written; %d in place", out.Written, out.Places)})
 	}
 	if out.Note != "" {
-		events = append(events, Event{Warning: true, Reason: done, Message: cut(out.Note, maxMessage)})
+		events = append(events, Event{Warning: true, Reason: done, Message: Cut(out.Note, MaxEventMessage)})
 	}
 	if out.Result == delivery.Failed && out.Err != nil && out.Err.Kind != delivery.Conflict {
-		events = append(events, Event{Warning: true, Reason: failed, Message: cut(refusals(out), maxMessage)})
+		events = append(events, Event{Warning: true, Reason: failed, Message: Cut(refusals(out), MaxEventMessage)})
 	}
 	return events
 }
 
-const (
-	// maxMessage is the longest message that the API server takes of an event.
-	maxMessage = 1024
-	// maxNamed is how many refused places a message names.
-	maxNamed = 5
-)
+// maxNamed is how many refused places a message names.
+const maxNamed = 5
 
 // refusals names the places that were refused, or what failed before any
 // place was tried.
@@ -111,17 +100,8 @@ func refusals(out delivery.Outcome) string {
 			why = r.Err.Message
 		}
 		// Room for each, lest the first one's words hide the others' names.
-		named = append(named, cut(fmt.Sprintf("%s/%s: %s", r.Namespace, r.Name, why), maxMessage/(min(len(out.Refused), maxNamed)+1)))
+		named = append(named, Cut(fmt.Sprintf("%s/%s: %s", r.Namespace, r.Name, why), MaxEventMessage/(min(len(out.Refused), maxNamed)+1)))
 	}
 	return fmt.Sprintf("%d of %d copies could not be made: %s",
 		len(out.Refused), len(out.Refused)+out.Places, strings.Join(named, "; "))
-}
-
-// cut shortens s to at most n bytes, without breaking a character.
-func cut(s string, n int) string {
-	const dots = "…"
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n-len(dots)], "") + dots
 }

@@ -6,7 +6,6 @@
 package reloader
 
 import (
-	"fmt"
 	"regexp"
 	"regexp/syntax"
 	"strconv"
@@ -190,9 +189,9 @@ func named(key, value string) (names, patterns []string, bad *delivery.Error) {
 			patterns = append(patterns, "^"+part+"$")
 		case bad != nil:
 		case ok:
-			bad = invalid(key, "its patterns are too large together, from %.80q on; name the objects one by one", part)
+			bad = dialect.Invalid(key, "its patterns are too large together, from %.80q on; name the objects one by one", part)
 		default:
-			bad = invalid(key, "the pattern %.80q is no regular expression (RE2) of at most %d bytes", part, maxPattern)
+			bad = dialect.Invalid(key, "the pattern %.80q is no regular expression (RE2) of at most %d bytes", part, maxPattern)
 		}
 	}
 	return names, patterns, bad
@@ -230,11 +229,7 @@ func holdOf(w dialect.Workload) (time.Duration, *delivery.Error) {
 	}
 	d, err := time.ParseDuration(value)
 	if err != nil || d <= 0 {
-		return 0, invalid(holdPeriod, "%.40q is no positive duration such as 5m; restarts do not pause", value)
+		return 0, dialect.Invalid(holdPeriod, "%.40q is no positive duration such as 5m; restarts do not pause", value)
 	}
 	return d, nil
-}
-
-func invalid(key, format string, args ...any) *delivery.Error {
-	return &delivery.Error{Kind: delivery.Invalid, Message: key + ": " + fmt.Sprintf(format, args...)}
 }
