@@ -7,6 +7,7 @@ import (
 	"regexp/syntax"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 const destinationField = "spec.destination"
@@ -19,8 +20,8 @@ const (
 
 func (t *translation) destination() {
 	spec := &t.sm.Spec
-	t.oneOf(destinationField+".type", spec.Destination.Type, toNamespaces, toVault)
-	t.oneOf("spec.deletePolicy", spec.DeletePolicy, policyDelete, policyRetain)
+	t.OneOf(destinationField+".type", spec.Destination.Type, toNamespaces, toVault)
+	t.OneOf("spec.deletePolicy", spec.DeletePolicy, policyDelete, policyRetain)
 	d := &t.plan.Destination
 	d.Deletion = delivery.Retain
 	d.Owner = t.plan.Object
@@ -58,7 +59,7 @@ func (t *translation) namespaces() delivery.NamespaceRule {
 	to := &t.sm.Spec.Destination
 	rule := delivery.NamespaceRule{Field: field}
 	if n := len(to.Namespaces); n > maxPatterns {
-		t.invalid(field, "%d patterns are more than %d; join some with |", n, maxPatterns)
+		t.Invalid(field, "%d patterns are more than %d; join some with |", n, maxPatterns)
 		return rule
 	}
 	for i, expr := range to.Namespaces {
@@ -73,7 +74,7 @@ func (t *translation) namespaces() delivery.NamespaceRule {
 		rule.Names = []string{to.Namespace}
 	}
 	if len(to.Namespaces) == 0 && to.NamespaceRegex == "" && to.Namespace == "" {
-		t.invalid(field, "it is empty, so that nothing would be copied; list regular expressions for names of namespaces, such as ^team-a-")
+		t.Invalid(field, "it is empty, so that nothing would be copied; list regular expressions for names of namespaces, such as ^team-a-")
 	}
 	return rule
 }
@@ -82,10 +83,10 @@ func (t *translation) namespaces() delivery.NamespaceRule {
 func (t *translation) pattern(field, expr string) bool {
 	switch {
 	case expr == "":
-		t.invalid(field, "it is empty, which matches every namespace; write .* if that is meant")
+		t.Invalid(field, "it is empty, which matches every namespace; write .* if that is meant")
 		return false
 	case len(expr) > maxPattern:
-		t.invalid(field, "a pattern of %d bytes is longer than %d; split it", len(expr), maxPattern)
+		t.Invalid(field, "a pattern of %d bytes is longer than %d; split it", len(expr), maxPattern)
 		return false
 	}
 	if _, err := regexp.Compile(expr); err != nil {
@@ -94,7 +95,7 @@ func (t *translation) pattern(field, expr string) bool {
 		if errors.As(err, &cause) {
 			why = cause.Code.String()
 		}
-		t.invalid(field, "%s is no regular expression of Go (RE2): %s", quote(expr), why)
+		t.Invalid(field, "%s is no regular expression of Go (RE2): %s", dialect.Quote(expr), why)
 		return false
 	}
 	return true

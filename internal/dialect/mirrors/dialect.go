@@ -14,7 +14,6 @@
 package mirrors
 
 import (
-	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -61,21 +60,13 @@ func (secretMirrors) Kind() dialect.Kind {
 func (d secretMirrors) Translate(obj client.Object) (delivery.Delivery, error) {
 	sm, ok := obj.(*v1alpha2.SecretMirror)
 	if !ok {
-		return delivery.Delivery{}, &delivery.Error{Kind: delivery.Invalid,
-			Message: fmt.Sprintf("kind: want %s, got a %T", v1alpha2.SecretMirrorKind, obj)}
+		return delivery.Delivery{}, dialect.WrongKind(v1alpha2.SecretMirrorKind, obj)
 	}
 	t := translation{
 		sm:      sm,
 		allowed: d.opts.CredentialNamespaces,
 		plan: delivery.Delivery{
-			Object: delivery.Object{
-				APIVersion: v1alpha2.GroupVersion().String(),
-				Kind:       v1alpha2.SecretMirrorKind,
-				Namespace:  sm.Namespace,
-				Name:       sm.Name,
-				UID:        string(sm.UID),
-				Generation: sm.Generation,
-			},
+			Object: dialect.Object(d.Kind().GVK, sm),
 			// Always, as the original: what the object asked for before it was
 			// changed is taken back too, and what the original left on its
 			// objects needs no word of its own. Where the copies stay, taking
@@ -86,7 +77,7 @@ func (d secretMirrors) Translate(obj client.Object) (delivery.Delivery, error) {
 	t.source()
 	t.destination()
 	t.schedule()
-	return t.plan, t.err()
+	return t.plan, t.Err()
 }
 
 // OwnerOf implements dialect.Marked.
@@ -96,7 +87,7 @@ func (secretMirrors) OwnerOf(meta *metav1.ObjectMeta) (owner types.NamespacedNam
 
 // translation is one object on its way to a plan.
 type translation struct {
-	problems
+	dialect.Problems
 	sm      *v1alpha2.SecretMirror
 	allowed []string // namespaces, beside the object's own, of credentials
 	plan    delivery.Delivery

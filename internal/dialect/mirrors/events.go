@@ -52,9 +52,9 @@ func leftEvent(rec *v1alpha2.VaultSourceStatus, warning bool) dialect.Event {
 
 // failureEvent carries the cause. The original tells of some only.
 func failureEvent(v verdict) dialect.Event {
-	return dialect.Event{Warning: true, Reason: v.reason, Message: cut(v.message, maxEventMessage)}
+	return dialect.Event{Warning: true, Reason: v.reason, Message: dialect.Cut(v.message, dialect.MaxEventMessage)}
 }
 
 func short(format string, args ...any) string {
-	return cut(fmt.Sprintf(format, args...), maxEventMessage)
+	return dialect.Cut(fmt.Sprintf(format, args...), dialect.MaxEventMessage)
 }

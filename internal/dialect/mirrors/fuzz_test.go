@@ -9,6 +9,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/dialect/dialecttest"
 )
 
@@ -25,7 +26,7 @@ func FuzzTranslate(f *testing.F) {
 		plan, err := d.Translate(sm)
 		if err != nil {
 			dialecttest.CheckError(t, err, "spec", delivery.Invalid)
-			if n := len(err.Error()); n > maxEventMessage {
+			if n := len(err.Error()); n > dialect.MaxEventMessage {
 				t.Errorf("an error of %d bytes", n)
 			}
 		} else {

@@ -28,7 +28,7 @@ func recordLease(sm *v1alpha2.SecretMirror, out *delivery.Outcome, now time.Time
 	case out.LeaseChange == delivery.LeaseRevoked:
 		sm.Status.VaultSource = nil
 		return []dialect.Event{revokedEvent(old.LeaseID)}
-	case out.LeaseChange == delivery.LeaseLeft, !silent(out) && out.Result != delivery.Failed:
+	case out.LeaseChange == delivery.LeaseLeft, !dialect.Silent(*out) && out.Result != delivery.Failed:
 		sm.Status.VaultSource = nil
 		return []dialect.Event{leftEvent(old, true)}
 	}

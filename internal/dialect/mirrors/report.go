@@ -21,12 +21,6 @@ const (
 // readyCondition is the type of the one condition that we write.
 const readyCondition = "Ready"
 
-// maxMessage bounds a condition's message; events allow less.
-const (
-	maxMessage      = 4096
-	maxEventMessage = 1024
-)
-
 // State implements dialect.Deliveries. A status about an earlier generation
 // says nothing about this one; the original's tells no generation.
 func (secretMirrors) State(obj client.Object) dialect.State {
@@ -39,7 +33,7 @@ func (secretMirrors) State(obj client.Object) dialect.State {
 		return dialect.State{}
 	}
 	s := dialect.State{Ready: st.MirrorStatus == statusActive, At: lastSync(sm)}
-	ready := find(st.Conditions)
+	ready := dialect.FindCondition(st.Conditions, readyCondition, shown)
 	// Without a condition Pending may be no more than the schema's default.
 	s.Known = ready != nil || s.Ready || st.MirrorStatus == statusError
 	if !s.Known {
@@ -59,7 +53,7 @@ func (secretMirrors) Report(obj client.Object, out delivery.Outcome, now time.Ti
 		return nil
 	}
 	events := recordLease(sm, &out, now)
-	if silent(&out) {
+	if dialect.Silent(out) {
 		return events
 	}
 	v := verdictOf(sm, &out)
@@ -69,7 +63,7 @@ func (secretMirrors) Report(obj client.Object, out delivery.Outcome, now time.Ti
 	sm.Status.ObservedGeneration = sm.Generation
 	switch {
 	case v.status == statusActive:
-		sm.Status.LastSyncTime = stamp(at(&out, now))
+		sm.Status.LastSyncTime = stamp(dialect.Succeeded(out, now))
 		if was != statusActive {
 			events = append(events, activeEvent())
 		}
@@ -83,54 +77,21 @@ func (secretMirrors) Report(obj client.Object, out delivery.Outcome, now time.Ti
 	return events
 }
 
-// silent reports that the outcome is nobody's news: what the object needs is
-// on its way, or it runs again at once.
-func silent(out *delivery.Outcome) bool {
-	switch out.Result {
-	case delivery.Waiting:
-		return true
-	case delivery.Failed:
-		return out.Err == nil || out.Err.Kind == delivery.Conflict
+// shown are a condition's parts.
+func shown(c *v1alpha2.Condition) dialect.Condition[string] {
+	return dialect.Condition[string]{
+		Type: c.Type, Status: string(c.Status), Reason: c.Reason, Message: &c.Message, Since: &c.LastTransitionTime,
 	}
-	return false
 }
 
-func at(out *delivery.Outcome, now time.Time) time.Time {
-	if out.At.IsZero() {
-		return now
-	}
-	return out.At
-}
-
-// find returns the condition Ready, nil if there is none.
-func find(all []v1alpha2.Condition) *v1alpha2.Condition {
-	for i := range all {
-		if all[i].Type == readyCondition {
-			return &all[i]
-		}
-	}
-	return nil
-}
-
-// set writes the condition Ready. Its transition time moves only if the status
-// flips. It reports whether the words changed: that is worth an event.
+// set writes the condition Ready. It reports whether the words changed.
 func set(sm *v1alpha2.SecretMirror, v verdict, now time.Time) (changed bool) {
 	c := v1alpha2.Condition{
-		Type: readyCondition, Status: metav1.ConditionFalse, Reason: v.reason, Message: cut(v.message, maxMessage),
+		Type: readyCondition, Status: metav1.ConditionFalse, Reason: v.reason, Message: v.message,
 		LastTransitionTime: stamp(now), ObservedGeneration: sm.Generation,
 	}
 	if v.status == statusActive {
 		c.Status = metav1.ConditionTrue
 	}
-	old := find(sm.Status.Conditions)
-	if old == nil {
-		sm.Status.Conditions = append(sm.Status.Conditions, c)
-		return true
-	}
-	if old.Status == c.Status {
-		c.LastTransitionTime = old.LastTransitionTime
-	}
-	changed = old.Status != c.Status || old.Reason != c.Reason || old.Message != c.Message
-	*old = c
-	return changed
+	return dialect.SetCondition(&sm.Status.Conditions, c, shown)
 }

@@ -240,11 +240,11 @@ func TestMessagesAreBounded(t *testing.T) {
 	sm := mirror()
 	out := failed(delivery.Malformed, strings.Repeat("ä", 10_000))
 	events := report(sm, out, 0)
-	if n := len(events[0].Message); n > maxEventMessage {
+	if n := len(events[0].Message); n > dialect.MaxEventMessage {
 		t.Errorf("an event of %d bytes", n)
 	}
 	message := sm.Status.Conditions[0].Message
-	if len(message) > maxMessage || strings.ContainsRune(message, '�') || !strings.HasSuffix(message, "ä…") {
+	if len(message) > dialect.MaxMessage || strings.ContainsRune(message, '�') || !strings.HasSuffix(message, "ä…") {
 		t.Errorf("a message of %d bytes", len(message))
 	}
 	if again := report(sm, out, time.Hour); len(again) != 0 {

@@ -40,7 +40,7 @@ func (t *translation) poll() time.Duration {
 	n := t.sm.Spec.PollPeriodSeconds
 	switch {
 	case n < 0:
-		t.invalid("spec.pollPeriodSeconds", "%d is negative; leave it out for %d", n, defaultPoll/time.Second)
+		t.Invalid("spec.pollPeriodSeconds", "%d is negative; leave it out for %d", n, defaultPoll/time.Second)
 		return defaultPoll
 	case n == 0:
 		return defaultPoll

@@ -4,6 +4,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 // source says what is read: a Secret of the object's own namespace, whatever
@@ -11,7 +12,7 @@ import (
 func (t *translation) source() {
 	const field = "spec.source"
 	src := &t.sm.Spec.Source
-	t.oneOf(field+".type", src.Type, ofSecret, ofVault)
+	t.OneOf(field+".type", src.Type, ofSecret, ofVault)
 	if !fromVault(t.sm) || !intoVault(t.sm) {
 		t.checkName(field + ".name")
 	}
@@ -47,7 +48,7 @@ func (t *translation) source() {
 func (t *translation) checkName(field string) {
 	name := t.sm.Spec.Source.Name
 	if name != "" && len(validation.IsDNS1123Subdomain(name)) > 0 {
-		t.invalid(field, "%s is no name of a Secret; it has up to 253 small letters, digits, '-' and '.', "+
-			"and begins and ends with a letter or digit", quote(name))
+		t.Invalid(field, "%s is no name of a Secret; it has up to 253 small letters, digits, '-' and '.', "+
+			"and begins and ends with a letter or digit", dialect.Quote(name))
 	}
 }

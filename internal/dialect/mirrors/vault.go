@@ -8,6 +8,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 // vault notes the store that a part of the manifest describes, and returns
@@ -16,7 +17,7 @@ import (
 // session.
 func (t *translation) vault(field string, v *v1alpha2.VaultSpec) (delivery.StoreRef, string) {
 	if v == nil {
-		t.invalid(field, "it is missing; with type vault, set addr, path and auth")
+		t.Invalid(field, "it is missing; with type vault, set addr, path and auth")
 		return delivery.StoreRef{}, ""
 	}
 	config := delivery.VaultConfig{
@@ -25,7 +26,7 @@ func (t *translation) vault(field string, v *v1alpha2.VaultSpec) (delivery.Store
 	}
 	path := strings.TrimLeft(v.Path, "/")
 	if path == "" {
-		t.invalid(field+".path", "it is missing; name the secret as Vault's API does, such as secret/data/name")
+		t.Invalid(field+".path", "it is missing; name the secret as Vault's API does, such as secret/data/name")
 	}
 	ref := t.ref(config)
 	if !slices.ContainsFunc(t.plan.Inline, func(s delivery.Store) bool { return s.Ref == ref }) {
@@ -56,11 +57,11 @@ func (t *translation) server(field, address string) string {
 	u, err := url.Parse(address)
 	switch {
 	case address == "":
-		t.invalid(field, "the address is missing, such as https://vault.example.com:8200")
+		t.Invalid(field, "the address is missing, such as https://vault.example.com:8200")
 	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
-		t.invalid(field, "it is no http or https address, such as https://vault.example.com:8200")
+		t.Invalid(field, "it is no http or https address, such as https://vault.example.com:8200")
 	case u.User != nil:
-		t.invalid(field, "an address with a user or password is not allowed; log in by auth")
+		t.Invalid(field, "an address with a user or password is not allowed; log in by auth")
 	}
 	return strings.TrimRight(address, "/")
 }
@@ -80,7 +81,7 @@ func (t *translation) login(field string, a *v1alpha2.VaultAuthSpec) delivery.Va
 		}}
 	}
 	if a.Token == nil || a.Token.SecretRef.Name == "" {
-		t.invalid(field, "it names no Secret to log in with; set approle.secretRef.name or token.secretRef.name")
+		t.Invalid(field, "it names no Secret to log in with; set approle.secretRef.name or token.secretRef.name")
 		return delivery.VaultAuth{}
 	}
 	token := t.credential(field+".token", &a.Token.SecretRef, or(a.Token.TokenKey, "token"))
@@ -93,9 +94,9 @@ func (t *translation) login(field string, a *v1alpha2.VaultAuthSpec) delivery.Va
 func (t *translation) credential(field string, ref *v1alpha2.SecretReference, key string) delivery.Credential {
 	namespace := or(ref.Namespace, t.sm.Namespace)
 	if namespace != t.sm.Namespace && !slices.Contains(t.allowed, namespace) {
-		t.invalid(field+".secretRef.namespace", "%s is not the namespace of this SecretMirror, and the operator may not take "+
+		t.Invalid(field+".secretRef.namespace", "%s is not the namespace of this SecretMirror, and the operator may not take "+
 			"credentials from there; remove it and keep the Secret in %s, or run the operator with --mirrors-credential-namespace=%s",
-			quote(namespace), quote(t.sm.Namespace), cut(namespace, maxQuote))
+			dialect.Quote(namespace), dialect.Quote(t.sm.Namespace), dialect.Cut(namespace, dialect.MaxQuote))
 		namespace = t.sm.Namespace
 	}
 	return delivery.Credential{Kind: delivery.FromSecret, Namespace: namespace, Name: ref.Name, Key: key}

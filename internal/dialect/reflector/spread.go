@@ -2,12 +2,12 @@ package reflector
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 // spread says where the annotations want copies. Malformed patterns and
@@ -41,7 +41,7 @@ func rules(plan *delivery.Delivery, a map[string]string, list, selector string) 
 			rule.DotNet = append(rule.DotNet, entry)
 			if strings.Count(entry, "{") > strings.Count(entry, "}") && len(plan.Warnings) == 0 {
 				plan.Warnings = append(plan.Warnings, fmt.Sprintf(
-					`%s: a comma always ends a pattern, and %s is what it left of one; write such counts without a comma`, list, quote(entry)))
+					`%s: a comma always ends a pattern, and %s is what it left of one; write such counts without a comma`, list, dialect.Quote(entry)))
 			}
 		}
 		all = append(all, rule)
@@ -80,21 +80,9 @@ func source(a map[string]string) (ref types.NamespacedName, named bool, err erro
 	}
 	namespace, name, ok := strings.Cut(v, "/")
 	if !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
-		return ref, true, &delivery.Error{Kind: delivery.Invalid, Message: fmt.Sprintf(
-			`%s: %s names no source; write it as "namespace/name"`, reflects, quote(v))}
+		return ref, true, dialect.Invalid(reflects, `%s names no source; write it as "namespace/name"`, dialect.Quote(v))
 	}
 	return types.NamespacedName{Namespace: namespace, Name: name}, true, nil
-}
-
-// maxQuote bounds what is quoted of an annotation: it is a hint, not a copy.
-const maxQuote = 80
-
-func quote(s string) string {
-	const dots = "…"
-	if len(s) > maxQuote {
-		s = strings.ToValidUTF8(s[:maxQuote-len(dots)], "") + dots
-	}
-	return strconv.Quote(s)
 }
 
 // makers are the names under which the original writes: its client says none
