@@ -3,6 +3,9 @@
 package doppler_test
 
 import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"testing"
 
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
@@ -19,3 +22,13 @@ func newBed(t *testing.T, secrets map[string]string) bed {
 	t.Parallel()
 	return bed{dopplertest.NewBed(t, operatortest.WithShared(t), secrets)}
 }
+
+// namespace is another of the test's own.
+func (b bed) namespace(suffix string) string {
+	b.T.Helper()
+	name := b.NS + "-" + suffix
+	b.Must(b.Create(b.T.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))
+	return name
+}
+
+func fieldOwner(name string) client.FieldOwner { return client.FieldOwner(name) }
