@@ -90,8 +90,12 @@ func (s *Shared) observe(plan *delivery.Delivery, out *delivery.Outcome) {
 
 // Clusters are other clusters by the names of their contexts.
 type Clusters interface {
+	// Names are all of them.
+	Names() []string
 	// Namespace is the one that a context names, else fallback.
 	Namespace(cluster, fallback string) string
+	// Find lists the objects of a kind there that have the labels.
+	Find(ctx context.Context, cluster, kind string, with map[string]string) ([]metav1.PartialObjectMetadata, error)
 }
 
 func partial(kind string) *metav1.PartialObjectMetadata { return objects.Partial(kind) }

@@ -32,6 +32,7 @@ type deliveryReconciler struct {
 	access   *access
 	wakes    *wakes
 	memories *memories
+	abroad   abroad
 	// suspect has a store validated that an object had trouble with.
 	suspect func(delivery.StoreRef)
 }

@@ -60,8 +60,12 @@ func remember(places []engine.Place, memories []target.Memory) holdings {
 // with adds what is left in other clusters: no watch would bring it back to
 // mind.
 func (h holdings) with(left []engine.Place) holdings {
+	if len(left) == 0 {
+		return h
+	}
+	h = slices.Clone(h) // others may be reading it
 	for i := range left {
-		if left[i].Cluster != "" {
+		if _, known := h.find(placeOf(&left[i])); left[i].Cluster != "" && !known {
 			h = append(h, held{placeOf(&left[i]), left[i].Memory})
 		}
 	}
@@ -85,6 +89,7 @@ func (s *Shared) watchOf(kind string) *objects.Watch {
 func (r *deliveryReconciler) places(ctx context.Context, plan *delivery.Delivery, mem *memory) (places, former []engine.Place, err error) {
 	dest := &plan.Destination
 	watch := r.watchOf(dest.Kind)
+	mem.targets = mem.targets.with(r.abroad.take(types.NamespacedName{Namespace: plan.Object.Namespace, Name: plan.Object.Name}))
 	owned := r.owned(watch, types.NamespacedName{Namespace: plan.Object.Namespace, Name: plan.Object.Name})
 	var want []place
 	switch {

@@ -41,6 +41,14 @@ type Marked interface {
 	OwnerOf(meta *metav1.ObjectMeta) (owner types.NamespacedName, ok bool)
 }
 
+// Abroad is implemented by the languages, all of them Marked, that make copies
+// in other clusters.
+type Abroad interface {
+	// AbroadLabels are what all of this cluster's copies there have; empty if
+	// there can be none.
+	AbroadLabels() map[string]string
+}
+
 // Stores is a kind of object that describes a store.
 type Stores interface {
 	// Kind is the kind that is watched.

@@ -3,18 +3,24 @@ package operator
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/tacit-secrets/tacit/internal/controller/objects"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 )
 
@@ -34,6 +40,7 @@ type clusters struct {
 type contextOf struct {
 	mu     sync.Mutex
 	client corev1client.CoreV1Interface
+	meta   metadata.Interface
 	// foreign: it was seen to lead to another cluster than our own.
 	foreign bool
 }
@@ -60,8 +67,35 @@ func (c *clusters) Namespace(cluster, fallback string) string {
 	return fallback
 }
 
+// Names implements controller.Clusters.
+func (c *clusters) Names() []string { return slices.Sorted(maps.Keys(c.config.Contexts)) }
+
+// Find implements controller.Clusters.
+func (c *clusters) Find(ctx context.Context, cluster, kind string, with map[string]string) ([]metav1.PartialObjectMetadata, error) {
+	known, err := c.use(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	list, err := known.meta.Resource(corev1.SchemeGroupVersion.WithResource(objects.Resource(kind).Resource)).
+		Namespace(c.Namespace(cluster, metav1.NamespaceAll)).
+		List(ctx, metav1.ListOptions{LabelSelector: labels.SelectorFromSet(with).String()})
+	if err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
 // core is the client of a context. It is target.Writer's Other.
 func (c *clusters) core(ctx context.Context, name string) (corev1client.CoreV1Interface, error) {
+	known, err := c.use(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return known.client, nil
+}
+
+// use makes a context's clients, unless it was used before.
+func (c *clusters) use(ctx context.Context, name string) (*contextOf, error) {
 	if c.config.Contexts[name] == nil {
 		return nil, unusable(delivery.Invalid, nil, "the kubeconfig for other clusters has no context %q; give the operator one with --clusters-kubeconfig", name)
 	}
@@ -76,7 +110,7 @@ func (c *clusters) core(ctx context.Context, name string) (corev1client.CoreV1In
 	known.mu.Lock()
 	defer known.mu.Unlock()
 	if known.foreign {
-		return known.client, nil
+		return known, nil
 	}
 	cfg, err := clientcmd.NewNonInteractiveClientConfig(c.config, name, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
 	if err != nil {
@@ -84,6 +118,9 @@ func (c *clusters) core(ctx context.Context, name string) (corev1client.CoreV1In
 	}
 	cfg.UserAgent, cfg.Timeout = "tacit", answerTime
 	client, err := corev1client.NewForConfig(cfg)
+	if err == nil {
+		known.meta, err = metadata.NewForConfig(cfg)
+	}
 	if err != nil {
 		return nil, unusable(delivery.Invalid, err, "context %q of the kubeconfig for other clusters cannot be used", name)
 	}
@@ -95,7 +132,7 @@ func (c *clusters) core(ctx context.Context, name string) (corev1client.CoreV1In
 		return nil, unusable(delivery.Invalid, nil, "context %q leads to this very cluster; select its namespaces in place of it", name)
 	}
 	known.client, known.foreign = client, true
-	return client, nil
+	return known, nil
 }
 
 // answerTime is how long another cluster may take for one answer.
