@@ -16,10 +16,12 @@ func languageFlags(flags *pflag.FlagSet, f *operatorFlags) {
 	l := &f.Languages
 	flags.StringArrayVar(&l.Without, "without", nil, "do not serve this language; repeat it for several (external-secrets, mirrors, doppler, vaultsyncstatus, reflector, kubed, reloader)")
 	flags.StringArrayVar(&l.DopplerHosts, "doppler-host", nil, "host that DopplerSecrets and Doppler stores may name; repeat it for several (default: api.doppler.com)")
+	flags.StringVar(&l.DopplerURL, "doppler-url", os.Getenv("DOPPLER_BASE_URL"), "Doppler's API for stores, which name no host (default: $DOPPLER_BASE_URL, else https://api.doppler.com)")
 	flags.StringArrayVar(&l.DopplerNamespaces, "doppler-namespace", nil, "namespace from which DopplerSecrets reach every other; repeat it for several (default: doppler-operator-system)")
 	flags.StringArrayVar(&l.MirrorCredentials, "mirrors-credential-namespace", nil, "namespace whose Secrets every SecretMirror may log in with; repeat it for several")
 	flags.BoolVar(&l.KubedEverywhere, "kubed-all-namespaces", false, `let kubed's annotation sync: "" copy to all namespaces`)
 	flags.StringVar(&l.KubedCluster, "kubed-cluster-name", "", "this cluster's name, for kubed's copies in other clusters")
+	flags.StringArrayVar(&f.Protected, "protect-namespace", []string{"kube-system"}, "namespace that copies do not come into from others; repeat it for several")
 	flags.StringVar(&f.ClustersKubeconfig, "clusters-kubeconfig", "", "kubeconfig whose contexts are the other clusters for copies")
 	flags.BoolVar(&l.Reloader.AutoAll, "reload-all", false, "restart workloads that say nothing when something that they use changes")
 	flags.StringVar((*string)(&l.Reloader.Strategy), "reload-strategy", string(reloader.EnvVars), "what a restart writes for Reloader's annotations: env-vars or annotations")

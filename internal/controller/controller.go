@@ -53,6 +53,9 @@ type Shared struct {
 	ClusterScoped bool
 	// Namespaces that are served where ClusterScoped is false.
 	Namespaces []string
+	// Protected are namespaces that copies are made in for objects of their own
+	// alone. What is there already stays.
+	Protected []string
 	// Matcher tells which namespaces rules admit.
 	Matcher *spread.Matcher
 	// Clusters are the other clusters that copies may go to.

@@ -82,7 +82,9 @@ func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 		}
 	}
 	job.Record = func(ctx context.Context, lease delivery.Lease) error {
-		return r.report(ctx, obj, &mem, delivery.Outcome{Result: delivery.Waiting, Lease: lease, At: r.Now()})
+		var err error
+		obj, err = r.record(ctx, obj, &mem, lease)
+		return err
 	}
 	out := r.run(ctx, &job, &mem, woken, err)
 	if ctx.Err() != nil {
@@ -136,6 +138,10 @@ func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *mem
 		last, current = mem.at, mem.done == s.Fingerprint
 	}
 	job.Intact = r.intact(plan, mem, job.Places, job.Former, current)
+	job.Settled = mem.failures == 0 && current && !(s.Failing && mem.at.IsZero())
+	if wait := mem.hold.Sub(now); mem.failures > 0 && wait > 0 && mem.tried == s.Fingerprint && !woken.deliberate() {
+		return wait
+	}
 	switch {
 	case mem.failures > 0, s.Failing && mem.at.IsZero(), due(plan, current, last, now):
 		return run
@@ -145,7 +151,7 @@ func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *mem
 		if r.recognise(ctx, plan, mem, job.Places, job.Former) {
 			break
 		}
-		if wait := mem.repairs.pause() - now.Sub(mem.repairs.last); wait > 0 && !unmet(job) {
+		if wait := mem.repairs.pause() - now.Sub(mem.repairs.last); wait > 0 && (!unmet(job) || mem.repairs.war()) {
 			return wait
 		}
 		return run
@@ -232,6 +238,7 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 	case delivery.Failed:
 		mem.failures++
 		result.RequeueAfter = r.afterFailure(plan, &mem, out.Err)
+		mem.tried, mem.hold = plan.Schedule.Fingerprint, now.Add(pauseAfter(out.Err, result.RequeueAfter))
 		if len(out.Refused) > 0 {
 			// The others were served, and are as if nothing had happened.
 			mem.done, mem.at = plan.Schedule.Fingerprint, out.At
@@ -240,10 +247,12 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 			result.RequeueAfter = min(result.RequeueAfter, max(due.Sub(now), minInterval))
 		}
 	default:
-		mem.failures, mem.done, mem.at = 0, plan.Schedule.Fingerprint, out.At
-		if out.Change == delivery.Updated && !woken.force {
+		mem.failures = 0
+		repaired := out.Change == delivery.Updated || out.Change == delivery.Created && !mem.at.IsZero()
+		if repaired && !woken.force {
 			mem.repairs.wrote(now)
 		}
+		mem.done, mem.at = plan.Schedule.Fingerprint, out.At
 		if mem.due = next(plan, &out); !mem.due.IsZero() {
 			result.RequeueAfter = max(mem.due.Sub(now), time.Millisecond)
 		}
@@ -284,6 +293,21 @@ func (r *deliveryReconciler) report(ctx context.Context, obj client.Object, mem 
 	return err
 }
 
+// record writes a lease into the object's status, and nothing over what
+// somebody else wrote there meanwhile. It returns the object as it is then.
+func (r *deliveryReconciler) record(ctx context.Context, obj client.Object, mem *memory, lease delivery.Lease) (client.Object, error) {
+	after := obj.DeepCopyObject().(client.Object)
+	events := r.dialect.Report(after, delivery.Outcome{Result: delivery.Waiting, Lease: lease, At: r.Now()}, r.Now())
+	version, err := r.patchExactly(ctx, r.kind, obj, after)
+	if err != nil {
+		return obj, err
+	}
+	r.emit(after, events)
+	after.SetResourceVersion(version)
+	mem.status = version
+	return after, nil
+}
+
 // conflictRetry is short: the watch brings the other's write in the meantime,
 // and the next run reads the Secret rather than trust its memory.
 const conflictRetry = 20 * time.Millisecond
@@ -293,7 +317,7 @@ const conflictRetry = 20 * time.Millisecond
 func (r *deliveryReconciler) afterFailure(plan *delivery.Delivery, mem *memory, err *delivery.Error) time.Duration {
 	switch {
 	case err.Kind == delivery.Conflict:
-		mem.targets = nil
+		mem.targets = mem.targets.abroad()
 		if mem.failures <= 3 {
 			return conflictRetry
 		}
@@ -306,5 +330,23 @@ func (r *deliveryReconciler) afterFailure(plan *delivery.Delivery, mem *memory, 
 			r.suspect(ref)
 		}
 	}
-	return retryAfter(mem.failures, err)
+	retry := retryAfter(mem.failures, err)
+	if len(plan.Inline) > 0 && err.Kind == delivery.Unavailable {
+		// Nothing else looks whether such a store is back.
+		retry = max(min(retry, lastStoreRetry), err.RetryAfter)
+	}
+	return retry
+}
+
+// pauseAfter is how long a failure keeps off events that say nothing new about
+// it: what the store asked for, or enough that nobody can have an object run
+// without end by touching what it wants.
+func pauseAfter(err *delivery.Error, retry time.Duration) time.Duration {
+	switch err.Kind {
+	case delivery.Conflict:
+		return 0
+	case delivery.Throttled, delivery.Unavailable, delivery.Refused:
+		return retry
+	}
+	return min(retry, minInterval)
 }

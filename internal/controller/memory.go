@@ -22,8 +22,15 @@ type memory struct {
 	// due is when the timer will wake the object for a refresh.
 	due      time.Time
 	failures int
-	result   delivery.Result
-	targets  holdings
+	// tried is the fingerprint of the last failure, and hold until when events
+	// that say nothing new do not have it tried again.
+	tried   string
+	hold    time.Time
+	result  delivery.Result
+	targets holdings
+	// spread is where its places are, as of its last look at the namespaces:
+	// a namespace that comes later is compared with it, without the manifest.
+	spread *delivery.Spread
 	// stores are those of the last success, as they were then.
 	stores string
 	// status is the version of the object with the status that we wrote
@@ -77,6 +84,9 @@ func (r *repairs) wrote(now time.Time) {
 	}
 	r.n, r.last = r.n+1, now
 }
+
+// war reports that somebody undoes what we write as fast as we can.
+func (r *repairs) war() bool { return r.n > 3*quickRepairs }
 
 // pause is how long after the last write the next repair has to wait.
 func (r *repairs) pause() time.Duration {
@@ -136,6 +146,13 @@ func (m *memories) wants(name types.NamespacedName, p place) bool {
 	defer m.mu.Unlock()
 	_, ok := m.by[name].targets.find(p)
 	return ok
+}
+
+// spread is that of the object's last look at the namespaces, nil before.
+func (m *memories) spread(name types.NamespacedName) *delivery.Spread {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.by[name].spread
 }
 
 // holds reports that the object has something in the namespace.

@@ -3,7 +3,9 @@ package controller
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -73,6 +75,11 @@ func (h holdings) with(left []engine.Place) holdings {
 	return h
 }
 
+// abroad are those in other clusters alone: no watch tells of them.
+func (h holdings) abroad() holdings {
+	return slices.DeleteFunc(slices.Clone(h), func(e held) bool { return e.cluster == "" })
+}
+
 // watchOf is the watch of what a destination is made of.
 func (s *Shared) watchOf(kind string) *objects.Watch {
 	if kind == objects.ConfigMap {
@@ -97,8 +104,10 @@ func (r *deliveryReconciler) places(ctx context.Context, plan *delivery.Delivery
 	case dest.Spread == nil:
 		want = []place{{"", dest.Namespace, dest.Name}}
 	default:
-		want = r.spread(ctx, plan, watch, owned)
-		if err := cmp.Or(r.Matcher.Fault(dest.Spread.Into), r.Matcher.Fault(dest.Spread.Within)); err != nil {
+		// Noted before the look: a namespace that the look misses wakes us.
+		mem.spread = dest.Spread
+		r.memories.keep(types.NamespacedName{Namespace: plan.Object.Namespace, Name: plan.Object.Name}, *mem)
+		if want, err = r.spread(ctx, plan, watch, owned); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -122,7 +131,7 @@ func (r *deliveryReconciler) places(ctx context.Context, plan *delivery.Delivery
 		// A source may bear marks by mistake or by malice, its own even.
 		if p := (place{"", name.Namespace, name.Name}); !wanted[p] && !isSource(plan, p) {
 			one := engine.Place{Namespace: p.namespace, Name: p.name, Seen: watch.Get(p.namespace, p.name)}
-			if !follows(dest, one.Seen) {
+			if !follows(dest, one.Seen) && !r.protected(plan, name.Namespace) {
 				former = append(former, one)
 			}
 		}
@@ -133,6 +142,12 @@ func (r *deliveryReconciler) places(ctx context.Context, plan *delivery.Delivery
 		}
 	}
 	return places, former, nil
+}
+
+// protected reports that the plan's copies neither come into the namespace nor
+// leave it.
+func (r *deliveryReconciler) protected(plan *delivery.Delivery, namespace string) bool {
+	return namespace != plan.Object.Namespace && slices.Contains(r.Protected, namespace)
 }
 
 // owned lists what bears the object's mark.
@@ -170,8 +185,12 @@ func isSource(plan *delivery.Delivery, p place) bool {
 
 // spread lists the places of a destination in many namespaces. The source is
 // never one of them.
-func (r *deliveryReconciler) spread(ctx context.Context, plan *delivery.Delivery, watch *objects.Watch, owned []types.NamespacedName) []place {
+func (r *deliveryReconciler) spread(ctx context.Context, plan *delivery.Delivery, watch *objects.Watch, owned []types.NamespacedName) ([]place, error) {
 	dest := &plan.Destination
+	namespaces, err := r.namespaces(ctx, dest.Spread)
+	if err != nil {
+		return nil, err
+	}
 	var all []place
 	add := func(p place) {
 		if !isSource(plan, p) {
@@ -179,7 +198,15 @@ func (r *deliveryReconciler) spread(ctx context.Context, plan *delivery.Delivery
 		}
 	}
 	within := map[string]bool{}
-	for _, ns := range r.namespaces(ctx) {
+	end := r.Now().Add(matchPatience)
+	for _, ns := range namespaces {
+		if r.Now().After(end) || ctx.Err() != nil {
+			return nil, problem(delivery.Invalid, fmt.Sprintf(
+				"matching %d namespaces takes longer than %s: give fewer or simpler patterns, or a label selector", len(namespaces), matchPatience))
+		}
+		if r.protected(plan, ns.Name) {
+			continue
+		}
 		if dest.Spread.Within != nil && !r.Matcher.Admits(dest.Spread.Within, ns) {
 			continue
 		}
@@ -198,29 +225,40 @@ func (r *deliveryReconciler) spread(ctx context.Context, plan *delivery.Delivery
 	for _, cluster := range dest.Spread.Clusters {
 		add(place{cluster, r.Clusters.Namespace(cluster, plan.Object.Namespace), dest.Name})
 	}
-	return all
+	if err := r.Matcher.Fault(dest.Spread.Into); err != nil {
+		return nil, err
+	}
+	return all, r.Matcher.Fault(dest.Spread.Within)
 }
 
+// matchPatience bounds the matching of one object's patterns. It is a worker's
+// time, and every new namespace has them matched again.
+const matchPatience = 2 * time.Second
+
 // namespaces are those that copies can be made in: not such as are going.
-func (r *deliveryReconciler) namespaces(ctx context.Context) []spread.Namespace {
+func (r *deliveryReconciler) namespaces(ctx context.Context, s *delivery.Spread) ([]spread.Namespace, error) {
 	var all []spread.Namespace
 	if !r.ClusterScoped {
+		if slices.ContainsFunc(slices.Concat(s.Into, s.Within), func(rule delivery.NamespaceRule) bool { return rule.HasSelector }) {
+			return nil, problem(delivery.Unsupported,
+				"this operator serves single namespaces and sees no labels of theirs: name them by pattern in place of a label selector")
+		}
 		for _, name := range r.Namespaces {
 			all = append(all, spread.Namespace{Name: name})
 		}
-		return all
+		return all, nil
 	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(partial("Namespace").GroupVersionKind())
 	if err := r.Cluster.GetCache().List(ctx, list); err != nil {
-		return nil // the cache shuts down
+		return nil, fmt.Errorf("list the namespaces: %w", err)
 	}
 	for i := range list.Items {
 		if ns := &list.Items[i]; ns.DeletionTimestamp == nil {
 			all = append(all, spread.Namespace{Name: ns.Name, Labels: ns.Labels})
 		}
 	}
-	return all
+	return all, nil
 }
 
 // intact reports that nobody touched what the object made since it was found

@@ -2,7 +2,9 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,6 +28,9 @@ func (r *deliveryReconciler) hold(ctx context.Context, obj client.Object, finali
 // go.
 func (r *deliveryReconciler) goes(ctx context.Context, obj client.Object) (reconcile.Result, error) {
 	name := client.ObjectKeyFromObject(obj)
+	if r.kind.Annotated {
+		return r.gone(ctx, name) // whoever holds it still, it is no source any more
+	}
 	// An invalid manifest still says whose the places are.
 	plan, _ := r.dialect.Translate(obj)
 	finalizers := r.kind.Finalizers
@@ -35,13 +40,14 @@ func (r *deliveryReconciler) goes(ctx context.Context, obj client.Object) (recon
 	holds := func(f string) bool { return slices.Contains(obj.GetFinalizers(), f) }
 	if slices.ContainsFunc(finalizers, holds) {
 		mem := r.memories.of(name, obj.GetUID())
-		out := r.takeBack(ctx, &plan, &mem)
-		r.emit(obj, r.dialect.Report(obj.DeepCopyObject().(client.Object), out, r.Now()))
+		out := r.takeBack(ctx, &plan, &mem, obj.GetDeletionTimestamp().Time)
 		if out.Result == delivery.Failed {
 			mem.failures++
+			err := r.report(ctx, obj, &mem, out)
 			r.memories.keep(name, mem)
-			return reconcile.Result{RequeueAfter: retryAfter(mem.failures, out.Err)}, nil
+			return reconcile.Result{RequeueAfter: min(retryAfter(mem.failures, out.Err), lastStoreRetry)}, err
 		}
+		r.emit(obj, r.dialect.Report(obj.DeepCopyObject().(client.Object), out, r.Now()))
 		r.observe(&plan, &out)
 	}
 	r.memories.forget(name)
@@ -50,7 +56,7 @@ func (r *deliveryReconciler) goes(ctx context.Context, obj client.Object) (recon
 
 // takeBack deletes what bears the object's marks and revokes what a store lent
 // it. A lease that cannot be revoked any more ends by itself.
-func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delivery, mem *memory) delivery.Outcome {
+func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delivery, mem *memory, since time.Time) delivery.Outcome {
 	out := delivery.Outcome{Result: delivery.Deleted, At: r.Now()}
 	if !plan.Destination.Leave {
 		out = r.takePlaces(ctx, plan, mem)
@@ -60,7 +66,9 @@ func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delive
 	}
 	held := plan.Leases.Held
 	out.LeaseChange = delivery.LeaseLeft
-	if plan.Destination.Leave || held.Renewed.Add(held.Duration).Before(r.Now()) {
+	kept := plan.Destination.Leave || plan.Destination.Store != (delivery.StoreRef{})
+	ended := held.Duration > 0 && !held.Renewed.IsZero() && held.Renewed.Add(held.Duration).Before(r.Now())
+	if kept || ended {
 		return out
 	}
 	stores, err := r.access.stores(ctx, plan)
@@ -70,11 +78,17 @@ func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delive
 	switch kind := delivery.KindOf(err); {
 	case err == nil:
 		out.LeaseChange = delivery.LeaseRevoked
-	case kind == delivery.Unavailable || kind == delivery.Throttled:
-		out.Result, out.Err = delivery.Failed, asFailure(err)
+	case (kind == delivery.Unavailable || kind == delivery.Throttled) && r.Now().Sub(since) < revokePatience:
+		failure := *asFailure(err)
+		failure.Message += fmt.Sprintf("; the object goes without it after %s", revokePatience)
+		out.Result, out.Err = delivery.Failed, &failure
 	}
 	return out
 }
+
+// revokePatience is how long an object that is being deleted waits for a store
+// that does not answer. Then its lease ends by itself.
+const revokePatience = time.Hour
 
 // takePlaces deletes what bears the object's marks.
 func (r *deliveryReconciler) takePlaces(ctx context.Context, plan *delivery.Delivery, mem *memory) delivery.Outcome {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strconv"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,17 +23,35 @@ import (
 func (s *Shared) patchStatus(ctx context.Context, kind dialect.Kind, obj client.Object, report func(client.Object) []dialect.Event) (string, error) {
 	after := obj.DeepCopyObject().(client.Object)
 	events := report(after)
-	s.emit(after, events)
+	version, err := s.patch(ctx, kind, obj, after, "")
+	if client.IgnoreNotFound(err) == nil {
+		s.emit(after, events)
+	}
+	return version, client.IgnoreNotFound(err)
+}
+
+// patchExactly is patchStatus for what must not be lost or overwrite: somebody
+// else's write, and the object's end, are errors.
+func (s *Shared) patchExactly(ctx context.Context, kind dialect.Kind, before, after client.Object) (string, error) {
+	return s.patch(ctx, kind, before, after, before.GetResourceVersion())
+}
+
+// patch writes what changed from before to after, if the object has the
+// version; of any if that is empty.
+func (s *Shared) patch(ctx context.Context, kind dialect.Kind, obj, after client.Object, version string) (string, error) {
 	if kind.Annotated {
 		return obj.GetResourceVersion(), nil
 	}
-	patch := statusPatch
+	diff := statusPatch
 	if kind.Whole {
-		patch = wholePatch
+		diff = wholePatch
 	}
-	body, err := patch(obj, after)
+	body, err := diff(obj, after)
 	if err != nil || body == nil {
 		return obj.GetResourceVersion(), err
+	}
+	if version != "" {
+		body = append([]byte(`{"metadata":{"resourceVersion":`+strconv.Quote(version)+`},`), body[1:]...)
 	}
 	written := &metav1.PartialObjectMetadata{}
 	written.SetGroupVersionKind(kind.GVK)
@@ -43,7 +62,7 @@ func (s *Shared) patchStatus(ctx context.Context, kind dialect.Kind, obj client.
 	} else {
 		err = s.Cluster.GetClient().Status().Patch(ctx, written, client.RawPatch(types.MergePatchType, body))
 	}
-	return written.GetResourceVersion(), client.IgnoreNotFound(err)
+	return written.GetResourceVersion(), err
 }
 
 // wholePatch is the merge patch from one object to the other where the kind

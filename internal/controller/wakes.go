@@ -20,6 +20,10 @@ type wake struct {
 	access bool
 }
 
+// deliberate reports that the wake is about something that the object needs and
+// may now have.
+func (w wake) deliberate() bool { return w.force || w.store || w.access }
+
 // wakes remembers for each object that is queued when that was asked. The
 // queue itself does not: it keeps one entry an object, however often it is
 // added.

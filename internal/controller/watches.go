@@ -188,16 +188,27 @@ func (r *deliveryReconciler) wakeByTarget(ctx context.Context, obj client.Object
 // wakeByUse wakes those that read the object. Those for whose own store it is
 // a credential log in anew.
 func (r *deliveryReconciler) wakeByUse(ctx context.Context, obj client.Object, q queue) {
-	used := usesKeys(obj)[0]
+	used, self := usesKeys(obj)[0], client.ObjectKeyFromObject(obj)
+	stale, users := map[delivery.StoreRef]bool{}, []types.NamespacedName{}
+	ofKind := r.kind.Annotated && obj.GetObjectKind().GroupVersionKind().Kind == r.kind.GVK.Kind
 	for _, name := range r.objects.find(ctx, used) {
+		if ofKind && name == self {
+			continue // it has woken itself, and reads itself once
+		}
 		if user, err := r.objects.get(ctx, name); err == nil {
 			plan, _ := r.dialect.Translate(user)
 			for i := range plan.Inline {
 				if slices.Contains(storeKeys(&plan.Inline[i]), used) {
-					r.Broker.Forget(ctx, plan.Inline[i].Ref, "")
+					stale[plan.Inline[i].Ref] = true
 				}
 			}
 		}
+		users = append(users, name)
+	}
+	for ref := range stale {
+		r.Broker.Forget(ctx, ref, "")
+	}
+	for _, name := range users {
 		r.wake(q, name, wake{asked: r.Now(), force: true})
 	}
 }
@@ -233,15 +244,18 @@ func (r *deliveryReconciler) wakeByNamespace(ctx context.Context, obj client.Obj
 
 // wants reports that the object has a place in the namespace to come.
 func (r *deliveryReconciler) wants(ctx context.Context, name types.NamespacedName, ns spread.Namespace) bool {
-	obj, err := r.objects.get(ctx, name)
-	if err != nil {
-		return false
+	s := r.memories.spread(name)
+	if s == nil {
+		obj, err := r.objects.get(ctx, name)
+		if err != nil {
+			return false
+		}
+		plan, err := r.dialect.Translate(obj)
+		if err != nil || plan.Destination.Spread == nil {
+			return false
+		}
+		s = plan.Destination.Spread
 	}
-	plan, err := r.dialect.Translate(obj)
-	if err != nil || plan.Destination.Spread == nil {
-		return false
-	}
-	s := plan.Destination.Spread
 	return (s.Within == nil || r.Matcher.Admits(s.Within, ns)) && (s.Followers || r.Matcher.Admits(s.Into, ns))
 }
 

@@ -58,7 +58,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options
 	shared := &controller.Shared{
 		Secrets: secrets, ConfigMaps: configMaps, Cluster: mgr, Broker: b, Events: events, Metrics: metrics, Observe: mirrors.observe,
 		Class: o.Class, Workers: o.Workers, Recheck: 5 * time.Minute,
-		ClusterScoped: len(o.Namespaces) == 0, Namespaces: o.Namespaces,
+		ClusterScoped: len(o.Namespaces) == 0, Namespaces: o.Namespaces, Protected: o.Protected,
 		Matcher: spread.New(), Clusters: clusters, Now: time.Now,
 		Engine: &engine.Engine{Core: core, Now: time.Now, Writer: &target.Writer{Core: core, Other: clusters.core}},
 	}

@@ -43,6 +43,9 @@ type LanguageOptions struct {
 	// DopplerHosts are those that DopplerSecrets and stores may name; empty is
 	// Doppler's own.
 	DopplerHosts []string
+	// DopplerURL is the address of Doppler's API where stores, which have no
+	// host of their own, find it; empty is Doppler's own.
+	DopplerURL string
 	// DopplerNamespaces are the operator's own for DopplerSecrets: from there
 	// they reach every namespace. Empty is the original's.
 	DopplerNamespaces []string
@@ -88,6 +91,19 @@ func Languages(o LanguageOptions) []controller.Language {
 	return slices.DeleteFunc(all, func(l controller.Language) bool { return slices.Contains(o.Without, l.Name) })
 }
 
+// doppler admits the hosts that are listed, and the one that needs no listing.
+func (o LanguageOptions) doppler() doppler.Options {
+	out := doppler.Options{Hosts: o.DopplerHosts, Default: o.DopplerURL}
+	if out.Default == "" {
+		return out
+	}
+	if len(out.Hosts) == 0 {
+		out.Hosts = []string{doppler.Home}
+	}
+	out.Hosts = append(slices.Clone(out.Hosts), out.Default)
+	return out
+}
+
 func (o LanguageOptions) kubed() kubed.Options {
 	return kubed.Options{AllNamespaces: o.KubedEverywhere, Cluster: o.KubedCluster}
 }
@@ -99,7 +115,7 @@ func Workloads(o LanguageOptions) []dialect.Workloads {
 	return slices.DeleteFunc(all, func(l dialect.Workloads) bool { return slices.Contains(o.Without, l.Name()) })
 }
 
-// check refuses names of languages that there are not.
+// check refuses names of languages that there are not, and hosts that are none.
 func (o LanguageOptions) check() error {
 	var known []string
 	for _, l := range Languages(LanguageOptions{}) {
@@ -115,6 +131,9 @@ func (o LanguageOptions) check() error {
 			return fmt.Errorf("there is no language %q to do without; there are %s", name, strings.Join(known, ", "))
 		}
 	}
+	if err := o.doppler().Validate(); err != nil {
+		return fmt.Errorf("--doppler-host or --doppler-url: %w", err)
+	}
 	return nil
 }
 
@@ -123,7 +142,7 @@ func backends(own *rest.Config, o Options) map[string]backend.Opener {
 	return map[string]backend.Opener{
 		"vault":      vault.Open,
 		"kubernetes": kubernetes.NewOpener(own),
-		"doppler":    doppler.NewOpener(doppler.Options{Hosts: o.Languages.DopplerHosts}),
+		"doppler":    doppler.NewOpener(o.Languages.doppler()),
 		"fake":       fake.Open,
 	}
 }

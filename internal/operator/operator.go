@@ -48,6 +48,9 @@ type Options struct {
 	// HomeNamespace keeps the operator's own objects; empty is the pod's own,
 	// else the first of Namespaces, else "default".
 	HomeNamespace string
+	// Protected are namespaces that copies do not come into from others; nil is
+	// kube-system.
+	Protected []string
 	// ClustersKubeconfig is the path of a kubeconfig for copies to other
 	// clusters.
 	ClustersKubeconfig string
@@ -146,6 +149,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Pause <= 0 {
 		o.Pause = 3 * time.Second
+	}
+	if o.Protected == nil {
+		o.Protected = []string{"kube-system"}
 	}
 	if o.HomeNamespace == "" {
 		o.HomeNamespace = home(o.Namespaces)
