@@ -1,0 +1,40 @@
+package sealing
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Why a ciphertext does not open. The errors that Open returns are of one of
+// these kinds and say more; none holds a byte of what they are about.
+var (
+	// ErrMalformed: it is no sealed data, or was cut short.
+	ErrMalformed = errors.New("no sealed data")
+	// ErrTooLarge: it is larger than what is looked at.
+	ErrTooLarge = errors.New("too large")
+	// ErrNoKey: none of the keys opens it under this label. With the right key
+	// it would open.
+	ErrNoKey = errors.New("no key opens it")
+	// ErrDamaged: a key fits, and what it protects was changed.
+	ErrDamaged = errors.New("damaged")
+)
+
+// What a value for several keys tells beyond ErrNoKey.
+var (
+	errOtherKeys  = fmt.Errorf("%w of those it names", ErrNoKey)
+	errOtherLabel = fmt.Errorf("%w under this label", ErrNoKey)
+)
+
+// fault is an error of a kind, in a user's words. The errors of decoders are
+// not wrapped: they quote their input.
+type fault struct {
+	kind error
+	text string
+}
+
+func (f *fault) Error() string { return f.text }
+func (f *fault) Unwrap() error { return f.kind }
+
+func faulty(kind error, format string, args ...any) error {
+	return &fault{kind, fmt.Sprintf(format, args...)}
+}
