@@ -5,11 +5,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/tacit-secrets/tacit/internal/backend"
+	"github.com/tacit-secrets/tacit/internal/backend/wire"
 )
 
 // pass is a token that Doppler accepts.
@@ -32,13 +32,12 @@ const margin = time.Minute
 type session struct {
 	caller *caller
 	auth   auth
+	known  wire.Known // for masking
 
 	mu      sync.Mutex
 	current *pass
 	flight  *flight
 	closed  bool
-	// known are the newest credentials, for masking.
-	known []string
 }
 
 // flight is a log-in under way.
@@ -48,16 +47,12 @@ type flight struct {
 	err  error
 }
 
-// maxKnown is how many credentials are remembered for masking: older ones are
-// no longer in any answer.
-const maxKnown = 12
-
 // loginTimeout bounds a log-in: its call, and what is resolved for it.
 const loginTimeout = 2 * timeout
 
 func newSession(k *caller, a auth) *session {
 	s := &session{caller: k, auth: a}
-	k.secrets = s.secrets
+	k.secrets = s.known.All
 	return s
 }
 
@@ -184,23 +179,9 @@ func loginFailure(a answer, kind backend.Kind) error {
 	}
 }
 
+// remember has a token hidden, and the form in which a password is sent.
 func (s *session) remember(token string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, form := range []string{token, base64.StdEncoding.EncodeToString([]byte(token + ":"))} {
-		if !slices.Contains(s.known, form) {
-			s.known = append(s.known, form)
-		}
-	}
-	if n := len(s.known) - maxKnown; n > 0 {
-		s.known = slices.Clone(s.known[n:])
-	}
-}
-
-func (s *session) secrets() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.known)
+	s.known.Add(token, base64.StdEncoding.EncodeToString([]byte(token+":")))
 }
 
 // close ends the session. A log-in under way is waited for, so that its

@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,14 +19,13 @@ type session struct {
 	namespace string // to log in to
 	method    method
 	checks    checks
+	known     wire.Known // for masking
 
 	mu      sync.Mutex
 	current *token
 	flight  *flight
 	closed  bool
 	timer   *time.Timer // renews a token that leases hang on; see lend
-	// known are the newest credentials, for masking.
-	known []string
 }
 
 // flight is a log-in or renewal under way.
@@ -37,13 +35,9 @@ type flight struct {
 	err  error
 }
 
-// maxKnown is how many credentials are remembered for masking: those of the
-// log-in before the last are no longer in any answer.
-const maxKnown = 12
-
 func newSession(k *caller, namespace string, m method) *session {
 	s := &session{caller: k, namespace: namespace, method: m, checks: checks{turn: make(chan struct{}, 1)}}
-	k.secrets = s.secrets
+	k.secrets = s.known.All
 	return s
 }
 
@@ -121,7 +115,7 @@ func (s *session) login(ctx context.Context) (*token, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.remember(secretsOf(body)...)
+	s.known.Add(secretsOf(body)...)
 	since := s.caller.now()
 	if path == "" {
 		value, _ := body["token"].(string)
@@ -144,7 +138,7 @@ func (s *session) login(ctx context.Context) (*token, error) {
 	}
 	tok, err := tokenFromAuth(a, since)
 	if err == nil {
-		s.remember(tok.value)
+		s.known.Add(tok.value)
 	}
 	return tok, err
 }
@@ -182,25 +176,6 @@ func (s *session) renew(ctx context.Context, old *token) (*token, error) {
 	}
 	tok.value, tok.issued, tok.revocable, tok.full, tok.lends = old.value, old.issued, old.revocable, old.full, old.lends
 	return tok, nil
-}
-
-func (s *session) remember(secrets ...string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, secret := range secrets {
-		if !slices.Contains(s.known, secret) {
-			s.known = append(s.known, secret)
-		}
-	}
-	if n := len(s.known) - maxKnown; n > 0 {
-		s.known = slices.Clone(s.known[n:])
-	}
-}
-
-func (s *session) secrets() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.known)
 }
 
 // closeTimeout bounds the good-bye.
