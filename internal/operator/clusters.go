@@ -43,6 +43,8 @@ type contextOf struct {
 	meta   metadata.Interface
 	// foreign: it was seen to lead to another cluster than our own.
 	foreign bool
+	// silent is when it last did not answer.
+	silent time.Time
 }
 
 // loadClusters reads the kubeconfig at path; with no path there are none.
@@ -112,11 +114,14 @@ func (c *clusters) use(ctx context.Context, name string) (*contextOf, error) {
 	if known.foreign {
 		return known, nil
 	}
+	if time.Since(known.silent) < silence {
+		return nil, unusable(delivery.Unavailable, nil, "the cluster of context %q does not answer", name)
+	}
 	cfg, err := clientcmd.NewNonInteractiveClientConfig(c.config, name, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
 	if err != nil {
 		return nil, unusable(delivery.Invalid, err, "context %q of the kubeconfig for other clusters cannot be used", name)
 	}
-	cfg.UserAgent, cfg.Timeout = "tacit", answerTime
+	cfg.UserAgent, cfg.Timeout, cfg.QPS = "tacit", answerTime, -1
 	client, err := corev1client.NewForConfig(cfg)
 	if err == nil {
 		known.meta, err = metadata.NewForConfig(cfg)
@@ -127,6 +132,7 @@ func (c *clusters) use(ctx context.Context, name string) (*contextOf, error) {
 	same, err := c.same(ctx, cfg, client)
 	switch {
 	case err != nil:
+		known.silent = time.Now()
 		return nil, unusable(delivery.Unavailable, err, "the cluster of context %q does not answer", name)
 	case same:
 		return nil, unusable(delivery.Invalid, nil, "context %q leads to this very cluster; select its namespaces in place of it", name)
@@ -137,6 +143,10 @@ func (c *clusters) use(ctx context.Context, name string) (*contextOf, error) {
 
 // answerTime is how long another cluster may take for one answer.
 const answerTime = 10 * time.Second
+
+// silence is how long a cluster that did not answer is not asked again: all of
+// its copies would wait for it one after the other.
+const silence = 30 * time.Second
 
 // same reports that a context leads to the operator's own cluster: there a copy
 // could be the source itself. A cluster is known by its first namespace, or

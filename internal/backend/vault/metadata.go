@@ -66,7 +66,7 @@ func (s *store) metadata(ctx context.Context, path string) (fields map[string]st
 			Custom         map[string]json.RawMessage `json:"custom_metadata"`
 		} `json:"data"`
 	}
-	if json.Unmarshal(a.body, &shape) != nil || shape.Data == nil || shape.Data.CurrentVersion == nil {
+	if json.Unmarshal(a.body, &shape) != nil || shape.Data == nil || shape.Data.CurrentVersion == nil || shape.Data.UpdatedTime == "" {
 		return nil, "", a.malformed("the answer is not the metadata of a KV engine of version 2")
 	}
 	fields = map[string]string{"current_version": shape.Data.CurrentVersion.String()}

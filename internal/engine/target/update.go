@@ -44,7 +44,7 @@ func (w *Writer) update(ctx context.Context, dest *Target, want Desired, cur sta
 		return Result{Memory: remember(cur.full, want, digest)}, nil
 	}
 	if cur.full != nil && cur.full.Immutable != nil && *cur.full.Immutable {
-		return w.frozen(ctx, dest, want, cur, digest)
+		return w.frozen(ctx, dest, want, cur, adopting, digest)
 	}
 	if cur.full == nil && cur.memory.Immutable {
 		// As asked, or current would have read it: nothing to write again.
@@ -122,15 +122,21 @@ func (w *Writer) remake(ctx context.Context, dest *Target, want Desired, cur sta
 		return Result{}, wrap(dest, err)
 	}
 	res, err := w.create(ctx, dest, want, digest)
+	if err != nil {
+		// What was there is better than nothing.
+		before := cur.full.DeepCopy()
+		before.ResourceVersion, before.UID = "", ""
+		_, _ = objs.create(ctx, before, dest.FieldManager)
+	}
 	res.Change = delivery.Updated
 	return res, wrap(dest, err)
 }
 
 // frozen answers for a Secret that can no longer be written. As asked for, it
 // is fine as it is; otherwise somebody else froze it.
-func (w *Writer) frozen(ctx context.Context, dest *Target, want Desired, cur state, digest secret.Digest) (Result, error) {
+func (w *Writer) frozen(ctx context.Context, dest *Target, want Desired, cur state, adopting bool, digest secret.Digest) (Result, error) {
 	mine := controller(&cur.meta, dest) == ours || dest.Creation != delivery.Owner
-	if dest.Remake {
+	if dest.Remake && !adopting {
 		return w.remake(ctx, dest, want, cur, digest)
 	}
 	if dest.Immutable && mine {
