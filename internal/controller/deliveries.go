@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -211,11 +212,30 @@ func (r *deliveryReconciler) run(ctx context.Context, job *engine.Job, mem *memo
 	mem.targets = remember(job.Places, memories)
 	if out.Err == nil {
 		mem.stores = used
+		mem.spared = spare(mem.spared, job.Former)
 	} else {
 		mem.targets = mem.targets.with(job.Former)
 	}
 	if r.Reloadable != nil && plan.Destination.Kind != objects.ConfigMap && plan.Destination.Spread == nil && plan.Destination.Name != "" {
 		out.Reloadable = r.Reloadable(plan.Destination.Namespace, plan.Destination.Name)
+	}
+	return out
+}
+
+// spare notes former places that were looked at: what of them is still there as
+// it was is not ours to take away.
+func spare(known map[place]string, former []engine.Place) map[place]string {
+	if len(former) == 0 {
+		return known
+	}
+	out := maps.Clone(known)
+	if out == nil {
+		out = map[place]string{}
+	}
+	for i := range former {
+		if seen := former[i].Seen; seen != nil {
+			out[placeOf(&former[i])] = seen.ResourceVersion
+		}
 	}
 	return out
 }

@@ -28,6 +28,9 @@ type memory struct {
 	hold    time.Time
 	result  delivery.Result
 	targets holdings
+	// spared are the versions of what bears the object's mark and was not its to
+	// take away.
+	spared map[place]string
 	// spread is where its places are, as of its last look at the namespaces:
 	// a namespace that comes later is compared with it, without the manifest.
 	spread *delivery.Spread

@@ -131,7 +131,8 @@ func (r *deliveryReconciler) places(ctx context.Context, plan *delivery.Delivery
 		// A source may bear marks by mistake or by malice, its own even.
 		if p := (place{"", name.Namespace, name.Name}); !wanted[p] && !isSource(plan, p) {
 			one := engine.Place{Namespace: p.namespace, Name: p.name, Seen: watch.Get(p.namespace, p.name)}
-			if !follows(dest, one.Seen) && !r.protected(plan, name.Namespace) {
+			spared := one.Seen != nil && mem.spared[p] == one.Seen.ResourceVersion
+			if !spared && !follows(dest, one.Seen) && !r.protected(plan, name.Namespace) {
 				former = append(former, one)
 			}
 		}
