@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 )
 
 // CloudsOptions are what clouds can differ in.
@@ -38,15 +36,10 @@ func StartClouds(ctx context.Context, options CloudsOptions) (*Clouds, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := newWorkDir()
-	if err != nil {
+	c := &Clouds{}
+	start := func(ctx context.Context) error { return c.start(ctx, bin, options) }
+	if err := begin(ctx, "the clouds", &c.dir, start, c.Stop); err != nil {
 		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	c := &Clouds{dir: dir}
-	if err := c.start(ctx, bin, options); err != nil {
-		return nil, errors.Join(fmt.Errorf("start the clouds: %w", err), c.Stop())
 	}
 	return c, nil
 }
@@ -70,13 +63,9 @@ func (c *Clouds) start(ctx context.Context, bin string, options CloudsOptions) e
 
 // read takes what the server says when it serves.
 func (c *Clouds) read(said *firstLine) error {
-	line, ok := said.line()
-	if !ok {
-		return errors.New("it has said nothing yet")
-	}
 	var ready struct{ Admin, Doppler, DopplerTLS string }
-	if err := json.Unmarshal(line, &ready); err != nil {
-		return fmt.Errorf("its first line: %w", err)
+	if err := said.read(&ready); err != nil {
+		return err
 	}
 	c.Doppler = &Doppler{
 		Addr: ready.Doppler, TLSAddr: ready.DopplerTLS,

@@ -40,15 +40,9 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := newWorkDir()
-	if err != nil {
+	p := &Postgres{bin: bin, password: rand.Text()}
+	if err := begin(ctx, "PostgreSQL", &p.dir, p.start, p.Stop); err != nil {
 		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	p := &Postgres{bin: bin, dir: dir, password: rand.Text()}
-	if err := p.start(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("start PostgreSQL: %w", err), p.Stop())
 	}
 	return p, nil
 }

@@ -1,14 +1,11 @@
 package testkit
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/vault/api"
 )
@@ -49,15 +46,10 @@ func StartVault(ctx context.Context, options VaultOptions) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := newWorkDir()
-	if err != nil {
+	v := &Vault{}
+	start := func(ctx context.Context) error { return v.start(ctx, bin, options) }
+	if err := begin(ctx, "Vault", &v.dir, start, v.Stop); err != nil {
 		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	v := &Vault{dir: dir}
-	if err := v.start(ctx, bin, options); err != nil {
-		return nil, errors.Join(fmt.Errorf("start Vault: %w", err), v.Stop())
 	}
 	return v, nil
 }
@@ -90,13 +82,9 @@ func (v *Vault) start(ctx context.Context, bin string, options VaultOptions) err
 
 // read takes what the server says when it serves.
 func (v *Vault) read(said *firstLine) error {
-	line, ok := said.line()
-	if !ok {
-		return errors.New("it has said nothing yet")
-	}
 	var ready struct{ Address, RootToken, UnsealKey string }
-	if err := json.Unmarshal(line, &ready); err != nil {
-		return fmt.Errorf("its first line: %w", err)
+	if err := said.read(&ready); err != nil {
+		return err
 	}
 	v.Addr, v.RootToken, v.unsealKey = ready.Address, ready.RootToken, ready.UnsealKey
 	return nil
@@ -153,23 +141,4 @@ func (v *Vault) raw(ctx context.Context, method, path string, answer any) error 
 		return nil
 	}
 	return json.NewDecoder(response.Body).Decode(answer)
-}
-
-// firstLine keeps what is written to it until a line is whole.
-type firstLine struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *firstLine) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *firstLine) line() ([]byte, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	line, _, ok := bytes.Cut(l.buf.Bytes(), []byte("\n"))
-	return line, ok
 }

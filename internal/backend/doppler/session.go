@@ -179,7 +179,7 @@ func loginFailure(a answer, kind backend.Kind) error {
 	}
 }
 
-// remember has a token hidden, and the form in which a password is sent.
+// remember has a token masked, as it is and as requests carry it.
 func (s *session) remember(token string) {
 	s.known.Add(token, base64.StdEncoding.EncodeToString([]byte(token+":")))
 }
