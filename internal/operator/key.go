@@ -18,30 +18,30 @@ import (
 // a value from it.
 const keySecret = "tacit-digest-key"
 
-// digestKey reads the key, or makes it.
-func digestKey(ctx context.Context, core corev1client.SecretsGetter, namespace string) (secret.Key, error) {
-	var key secret.Key
+// digestKey reads the key, or makes it; made tells that there was none.
+func digestKey(ctx context.Context, core corev1client.SecretsGetter, namespace string) (key secret.Key, made bool, err error) {
 	secrets := core.Secrets(namespace)
 	got, err := secrets.Get(ctx, keySecret, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		if _, err := rand.Read(key[:]); err != nil {
-			return key, fmt.Errorf("make a key: %w", err)
+			return key, false, fmt.Errorf("make a key: %w", err)
 		}
 		yes := true
 		got, err = secrets.Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Name: keySecret, Labels: map[string]string{"app.kubernetes.io/managed-by": "tacit"}},
 			Immutable:  &yes, Data: map[string][]byte{"key": key[:]},
 		}, metav1.CreateOptions{FieldManager: "tacit"})
+		made = err == nil
 		if apierrors.IsAlreadyExists(err) {
 			got, err = secrets.Get(ctx, keySecret, metav1.GetOptions{})
 		}
 	}
 	if err != nil {
-		return key, fmt.Errorf("keep the key of digests in Secret %s/%s (choose another namespace with --home-namespace): %w", namespace, keySecret, err)
+		return key, false, fmt.Errorf("keep the key of digests in Secret %s/%s (choose another namespace with --home-namespace): %w", namespace, keySecret, err)
 	}
 	if n := copy(key[:], got.Data["key"]); n != len(key) {
-		return key, fmt.Errorf("Secret %s/%s holds no key of %d bytes: delete it to have another made; workloads are then not restarted for what changed meanwhile",
+		return key, false, fmt.Errorf("Secret %s/%s holds no key of %d bytes: delete it to have another made; workloads are then not restarted for what changed meanwhile",
 			namespace, keySecret, len(key))
 	}
-	return key, nil
+	return key, made, nil
 }

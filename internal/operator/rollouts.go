@@ -59,8 +59,12 @@ func addRollouts(ctx context.Context, mgr ctrl.Manager, shared *controller.Share
 func keyOrOther(ctx context.Context, shared *controller.Shared, o Options) (secret.Key, error) {
 	ctx, cancel := context.WithTimeout(ctx, keyPatience)
 	defer cancel()
-	key, err := digestKey(ctx, shared.Engine.Core, o.HomeNamespace)
-	if err == nil {
+	key, made, err := digestKey(ctx, shared.Engine.Core, o.HomeNamespace)
+	switch {
+	case made:
+		o.Log.Info("made a key of digests; workloads are not restarted for what changed before", "secret", o.HomeNamespace+"/"+keySecret)
+		return key, nil
+	case err == nil:
 		return key, nil
 	}
 	o.Log.Error(err, "workloads are not restarted for what changes while the operator is down")
