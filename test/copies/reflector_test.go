@@ -3,7 +3,10 @@ package copies
 import (
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // The annotations of kubernetes-reflector.
@@ -50,7 +53,6 @@ func TestACopyIsMadeAndFollowsItsSource(t *testing.T) {
 				t.Errorf("the copy's annotations are %v", a)
 			}
 		}
-		b.event(src, "Reflected", "2 copies written")
 		src = b.set(src, "v", "3")
 		b.holds(kind, one, "app", "3")
 		b.holds(kind, two, "app", "3")
@@ -121,14 +123,14 @@ func TestNamespacesComeGoAndChangeTheirLabels(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, kind string) {
 		b := withShared(t)
-		one := b.namespace("one", pairs{"team": b.ns})
+		one := b.namespace("one", b.team())
 		two := b.namespace("two", nil)
 		src := b.source(kind, pairs{allowed: "true", auto: "true",
 			allowedSelector: "team in (" + b.ns + ",nobody),!closed", autoSelector: "team=" + b.ns})
 		b.holds(kind, one, "app", "1")
 		b.absent(kind, two, "app")
 
-		three := b.namespace("three", pairs{"team": b.ns})
+		three := b.namespace("three", b.team())
 		b.holds(kind, three, "app", "1")
 		b.label(two, "team", b.ns)
 		b.holds(kind, two, "app", "1")
@@ -137,7 +139,26 @@ func TestNamespacesComeGoAndChangeTheirLabels(t *testing.T) {
 		b.label(one, "team", "") // allowed, and not asked for
 		b.gone(kind, one, "app")
 		b.holds(kind, three, "app", "1")
+
+		// One that goes takes its copy along, and nobody complains.
+		gone := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: three}}
+		must(t, b.Delete(t.Context(), gone))
+		b.eventually(func() error {
+			if err := b.Get(t.Context(), client.ObjectKeyFromObject(gone), gone); !apierrors.IsNotFound(err) {
+				return errorf("namespace %s: %v", three, err)
+			}
+			return nil
+		})
+		b.label(two, "closed", "")
+		b.holds(kind, two, "app", "1")
+		b.namespace("three", b.team())
+		b.holds(kind, three, "app", "1")
 		b.untouched(src)
+		for _, e := range b.events(src) {
+			if e.Type == corev1.EventTypeWarning {
+				t.Errorf("there was a warning: %s", e.Message)
+			}
+		}
 	})
 }
 
@@ -265,13 +286,16 @@ func TestASourceThatGoesTakesItsCopiesAlong(t *testing.T) {
 		b.gone(kind, one, "app")
 		b.untouched(follower)
 
-		// Held by somebody's finalizer it goes later, and so do the copies.
+		// Held by somebody's finalizer it goes later, and the copies at once.
 		src = b.make(object{kind: kind, ObjectMeta: metav1.ObjectMeta{Name: "app", Annotations: into(one), Finalizers: []string{"example.com/hold"}}, data: pairs{"v": "2"}})
 		b.holds(kind, one, "app", "2")
+		b.holds(kind, one, follower.Name, "2")
 		b.remove(src)
-		b.holds(kind, one, "app", "2")
-		b.patch(src, `{"metadata":{"finalizers":null}}`)
 		b.gone(kind, one, "app")
+		b.patch(src, `{"metadata":{"finalizers":null}}`)
+		b.gone(kind, b.ns, "app")
+		b.witness(kind)
+		b.absent(kind, one, "app")
 		b.holds(kind, one, follower.Name, "2")
 	})
 }
@@ -322,6 +346,16 @@ func TestABadPatternHurtsItsOwnObjectAlone(t *testing.T) {
 		}
 		b.set(src, "v", "2")
 		b.holds(kind, one, "app", "2") // mended
+	})
+}
+
+func TestAFollowerOfNothingIsTold(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, kind string) {
+		b := withShared(t)
+		o := b.source(kind, pairs{reflects: "no-namespace"})
+		b.event(o, "ReflectFailed", reflects, "namespace/name")
+		b.untouched(o)
 	})
 }
 
