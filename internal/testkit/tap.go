@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -39,12 +40,22 @@ func (c Call) Watches() bool { return strings.Contains(c.Query, "watch=true") }
 // ErrCut is what a test lets a request fail with.
 var ErrCut = errors.New("connection cut by the test")
 
+// Answer is what a test lets a request fail with that the API server answers
+// so. It is an error.
+type Answer struct {
+	Status int
+	Body   string // JSON
+}
+
+func (a Answer) Error() string { return http.StatusText(a.Status) }
+
 // Tap stands between an operator and the API server: it writes every request
 // down and can break some. The zero Tap breaks none.
 type Tap struct {
 	mu            sync.Mutex
 	calls         []*Call
 	before, after func(*http.Request) error
+	watches       []io.Closer
 }
 
 // Config is cfg with the tap in its way.
@@ -68,13 +79,16 @@ func (p *Tap) pass(next http.RoundTripper, r *http.Request) (*http.Response, err
 	p.mu.Unlock()
 	if before != nil {
 		if err := before(r); err != nil {
-			return nil, err
+			return refusal(r, err)
 		}
 	}
 	resp, err := next.RoundTrip(r)
 	if err == nil {
 		p.mu.Lock()
 		made.Status = resp.StatusCode
+		if made.Watches() {
+			p.watches = append(p.watches, resp.Body)
+		}
 		p.mu.Unlock()
 	}
 	if after != nil && err == nil {
@@ -84,6 +98,28 @@ func (p *Tap) pass(next http.RoundTripper, r *http.Request) (*http.Response, err
 		}
 	}
 	return resp, err
+}
+
+// refusal is how a request fails that must not reach the API server.
+func refusal(r *http.Request, err error) (*http.Response, error) {
+	var a Answer
+	if !errors.As(err, &a) {
+		return nil, err
+	}
+	return &http.Response{
+		Request: r, StatusCode: a.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(a.Body)),
+	}, nil
+}
+
+// CutWatches ends all watches that are under way.
+func (p *Tap) CutWatches() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range p.watches {
+		_ = w.Close()
+	}
+	p.watches = nil
 }
 
 // Set replaces the faults: either may fail a request, which then did not reach

@@ -347,6 +347,9 @@ func (s *sowing) lookers() {
 func (s *sowing) workloads() {
 	s.apply(deployment("auto", auto, "sm-good") + deployment("doppler", reload+", "+auto, "ds-good") +
 		deployment("bad", `secret.reloader.stakater.com/reload: "((,sm-good"`, "none"))
+	for _, name := range []string{"auto", "doppler", "bad"} {
+		s.sets(name, 1)
+	}
 	s.recorded("auto", "sm-good")
 	s.recorded("doppler", "ds-good")
 	s.recorded("bad", "sm-good")

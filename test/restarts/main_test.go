@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,7 +84,14 @@ type one struct {
 // serve runs an operator of both namespaces, which has every language on.
 func (b *bed) serve(change ...func(*operator.Options)) *one {
 	b.T.Helper()
+	return b.serveThrough(nil, change...)
+}
+
+// serveThrough is serve with a fault from the first request on.
+func (b *bed) serveThrough(fault func(*http.Request) error, change ...func(*operator.Options)) *one {
+	b.T.Helper()
 	o := &one{Tap: &testkit.Tap{}, registry: prometheus.NewRegistry(), out: &operatortest.Logs{}}
+	o.Set(fault, nil)
 	_, o.stop = b.Operate(func(opts *operator.Options) {
 		opts.Namespaces, opts.HomeNamespace = []string{b.NS, b.other}, b.NS
 		opts.Registerer = o.registry
@@ -231,13 +239,14 @@ func (b *bed) sets(name string, want int) {
 	})
 }
 
-// recorded waits until the Deployment says which Secret it runs with.
+// recorded waits until the Deployment says which Secret it runs with, and not
+// that it runs without.
 func (b *bed) recorded(name, secret string) string {
 	b.T.Helper()
 	digest := ""
 	b.Eventually(func() error {
 		r, _ := rollout.ReadRecord(b.deployed(name).Annotations)
-		if digest = r["Secret/"+secret]; digest == "" {
+		if digest = r["Secret/"+secret]; digest == "" || strings.HasSuffix(digest, ".-") {
 			return fmt.Errorf("the record of %s is %v", name, r)
 		}
 		return nil
@@ -253,6 +262,7 @@ func (b *bed) settled() {
 	b.keep(name, "one")
 	b.apply(deployment(name, auto, name))
 	b.recorded(name, name)
+	b.sets(name, 1)
 	b.keep(name, "two")
 	b.sets(name, 2)
 }
