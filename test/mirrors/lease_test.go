@@ -49,7 +49,7 @@ func TestCredentialsStayTheSameWhileTheirLeaseIsRenewed(t *testing.T) {
 }
 
 func TestCredentialsAreReplacedBeforeTheirLastEnd(t *testing.T) {
-	l := newBed(t).Lending("6s", "14s")
+	l := newBed(t).Lending("12s", "20s")
 	ns := l.Namespace("one")
 	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
 	was := l.Working(ns, "db")

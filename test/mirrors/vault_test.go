@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tacit-secrets/tacit/internal/testkit"
 	"github.com/tacit-secrets/tacit/test/mirrors/mirrortest"
@@ -76,8 +79,15 @@ func TestOneLoginServesHoweverManyPollsAndIsGivenBack(t *testing.T) {
 	if n := counts["/v1/auth/approle/login"]; n != 1 {
 		t.Errorf("%d logins for %d reads", n, counts["/v1/secret/data/"+b.NS+"/app"])
 	}
-	// Nobody is left to use it.
+	// Nobody is left to use it. Namespaces go one after the other, and other
+	// tests delete theirs too.
 	b.Remove(namespace(b.NS))
+	testkit.Eventually(t, 2*time.Minute, func() error {
+		if err := b.Get(t.Context(), types.NamespacedName{Name: b.NS}, namespace("")); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("the namespace is still there: %v", err)
+		}
+		return nil
+	})
 	b.Eventually(func() error {
 		if n := b.Way.Counts()["/v1/auth/token/revoke-self"]; n != 1 {
 			return fmt.Errorf("the login was given back %d times", n)

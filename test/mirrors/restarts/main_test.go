@@ -1,0 +1,119 @@
+// Package restarts_test has operators come and go around SecretMirrors. Each
+// test has operators of its own, for its own namespaces alone.
+package restarts_test
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tacit-secrets/tacit/internal/operator"
+	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
+	"github.com/tacit-secrets/tacit/test/mirrors/mirrortest"
+)
+
+// TestMain lets more tests run at a time than there are processors: most of
+// the time they wait.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	operatortest.Main(m)
+}
+
+// bed is one with the namespaces "one" and "two" for copies.
+type bed struct {
+	mirrortest.Bed
+	one, two string
+}
+
+func newBed(t *testing.T) bed {
+	t.Helper()
+	t.Parallel()
+	b := bed{Bed: mirrortest.Of(operatortest.WithoutOperator(t))}
+	b.one, b.two = b.Namespace("one"), b.Namespace("two")
+	return b
+}
+
+// running is an operator at work.
+type running struct {
+	mirrortest.Tap
+	stop    func()
+	metrics *prometheus.Registry
+}
+
+// operate starts an operator for the namespaces of the bed.
+func (b bed) operate() *running {
+	b.T.Helper()
+	return b.operateWith(nil)
+}
+
+// operateWith starts one from which the API server hears nothing that is cut.
+func (b bed) operateWith(cut func(mirrortest.Call) bool) *running {
+	b.T.Helper()
+	r := &running{metrics: prometheus.NewRegistry()}
+	r.Cut(cut)
+	_, r.stop = b.Operate(func(o *operator.Options) {
+		o.Namespaces = []string{b.NS, b.one, b.two}
+		o.Config = r.Into(o.Config)
+		o.Registerer = r.metrics
+		o.Rollouts.Off = true
+		o.Languages.Without = []string{"external-secrets", "doppler", "vaultsyncstatus", "reflector", "kubed"}
+	})
+	return r
+}
+
+// value adds up the series of a metric that have all of the labels, each
+// written name=value.
+func (r *running) value(metric string, labels ...string) (sum float64, err error) {
+	families, err := r.metrics.Gather()
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range families {
+		if f.GetName() != metric {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			have := ","
+			for _, l := range m.GetLabel() {
+				have += l.GetName() + "=" + l.GetValue() + ","
+			}
+			fits := true
+			for _, l := range labels {
+				fits = fits && strings.Contains(have, ","+l+",")
+			}
+			if fits {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum, nil
+}
+
+// counts waits until a metric has come to a value.
+func (b bed) counts(r *running, want float64, metric string, labels ...string) {
+	b.T.Helper()
+	b.Eventually(func() error {
+		got, err := r.value(metric, labels...)
+		if err == nil && got != want {
+			err = fmt.Errorf("%s %v is %v, want %v", metric, labels, got, want)
+		}
+		return err
+	})
+}
+
+// settled waits until the operator has looked at so many SecretMirrors and
+// found all of them well.
+func (b bed) settled(r *running, objects int) {
+	b.T.Helper()
+	b.counts(r, float64(objects), "tacit_objects", "result=Synced")
+}
+
+// copyWrites are the requests of an operator for a change of a copy.
+func (b bed) copyWrites(r *running) []mirrortest.Call {
+	return r.Calls(func(c mirrortest.Call) bool { return c.Writes() && (c.Of(b.one, "") || c.Of(b.two, "")) })
+}
