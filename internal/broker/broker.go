@@ -71,6 +71,9 @@ type Broker struct {
 
 	mu       sync.Mutex
 	sessions map[identity]*session
+	// users are the sessions of inline stores by where their credentials are
+	// kept.
+	users map[keeper]map[identity]bool
 }
 
 // identity is whose session it is.
@@ -100,7 +103,7 @@ func New(o Options) *Broker {
 	}
 	return &Broker{
 		openers: o.Openers, credentials: o.Credentials, limits: o.Limits.withDefaults(),
-		metrics: o.Metrics, now: o.Now, sessions: map[identity]*session{},
+		metrics: o.Metrics, now: o.Now, sessions: map[identity]*session{}, users: map[keeper]map[identity]bool{},
 	}
 }
 
@@ -199,6 +202,7 @@ func (b *Broker) session(ctx context.Context, store *delivery.Store, namespace s
 	})
 	s.used = b.now()
 	b.sessions[id] = s
+	b.enlist(id, s, store.Config)
 	return s, nil
 }
 

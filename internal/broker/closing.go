@@ -58,7 +58,7 @@ func (b *Broker) closeAll(ctx context.Context) {
 	defer cancel()
 	b.mu.Lock()
 	all := b.sessions
-	b.sessions = map[identity]*session{}
+	b.sessions, b.users = map[identity]*session{}, map[keeper]map[identity]bool{}
 	b.mu.Unlock()
 	var wg sync.WaitGroup
 	for _, s := range all {
@@ -96,6 +96,7 @@ func (b *Broker) closeIf(ctx context.Context, match func(identity, *session) boo
 // end forgets a session and closes it. It returns at once. b.mu is held.
 func (b *Broker) end(ctx context.Context, id identity, s *session) {
 	delete(b.sessions, id)
+	b.strike(id, s)
 	go func() {
 		s.close(context.WithoutCancel(ctx))
 		if s.inline {

@@ -22,6 +22,7 @@ type session struct {
 	inline     bool // of a store that no object of its own describes
 	generation int64
 	used       time.Time // guarded by the broker
+	keepers    []keeper  // of an inline store's credentials
 	limits     Limits
 	retry      delivery.Retry
 	metrics    *storeMetrics

@@ -185,30 +185,15 @@ func (r *deliveryReconciler) wakeByTarget(ctx context.Context, obj client.Object
 	}
 }
 
-// wakeByUse wakes those that read the object. Those for whose own store it is
-// a credential log in anew.
+// wakeByUse wakes those that read the object, or log in with it: the broker
+// has forgotten their sessions.
 func (r *deliveryReconciler) wakeByUse(ctx context.Context, obj client.Object, q queue) {
-	used, self := usesKeys(obj)[0], client.ObjectKeyFromObject(obj)
-	stale, users := map[delivery.StoreRef]bool{}, []types.NamespacedName{}
+	self := client.ObjectKeyFromObject(obj)
 	ofKind := r.kind.Annotated && obj.GetObjectKind().GroupVersionKind().Kind == r.kind.GVK.Kind
-	for _, name := range r.objects.find(ctx, used) {
+	for _, name := range r.objects.find(ctx, usesKeys(obj)[0]) {
 		if ofKind && name == self {
 			continue // it has woken itself, and reads itself once
 		}
-		if user, err := r.objects.get(ctx, name); err == nil {
-			plan, _ := r.dialect.Translate(user)
-			for i := range plan.Inline {
-				if slices.Contains(storeKeys(&plan.Inline[i]), used) {
-					stale[plan.Inline[i].Ref] = true
-				}
-			}
-		}
-		users = append(users, name)
-	}
-	for ref := range stale {
-		r.Broker.Forget(ctx, ref, "")
-	}
-	for _, name := range users {
 		r.wake(q, name, wake{asked: r.Now(), force: true})
 	}
 }

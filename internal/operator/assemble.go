@@ -11,12 +11,14 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/tacit-secrets/tacit/internal/broker"
 	"github.com/tacit-secrets/tacit/internal/controller"
 	"github.com/tacit-secrets/tacit/internal/controller/objects"
 	"github.com/tacit-secrets/tacit/internal/credentials"
+	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/engine"
 	"github.com/tacit-secrets/tacit/internal/engine/spread"
 	"github.com/tacit-secrets/tacit/internal/engine/target"
@@ -46,6 +48,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options
 	if err != nil {
 		return nil, err
 	}
+	forgetLogins(ctx, b, secrets, configMaps)
 	for _, part := range []manager.Runnable{b, secrets, configMaps} {
 		if err := mgr.Add(part); err != nil {
 			return nil, fmt.Errorf("add %T: %w", part, err)
@@ -64,6 +67,16 @@ func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options
 	}
 	shared.Engine.Writer.Rival = shared.Rival
 	return shared, nil
+}
+
+// forgetLogins has the broker forget who logged in with what changed. It comes
+// before the languages begin to watch, so that whom they wake logs in anew.
+func forgetLogins(ctx context.Context, b *broker.Broker, watches ...*objects.Watch) {
+	for _, w := range watches {
+		w.OnChange(func(obj client.Object) {
+			b.ForgetUsing(ctx, delivery.CredentialKind(w.Kind()), obj.GetNamespace(), obj.GetName())
+		})
+	}
 }
 
 // newCore is a client for Secrets and ConfigMaps, in the form that costs
