@@ -105,3 +105,26 @@ func TestATokenThatIsReplacedIsUsedAtOnce(t *testing.T) {
 		t.Errorf("the refused token was tried %d times", n)
 	}
 }
+
+// TestATokenThatIsGoneServesNobody: not even who makes a namespace anew that
+// had one, while Doppler would still take it.
+func TestATokenThatIsGoneServesNobody(t *testing.T) {
+	b := newBed(t, map[string]string{"K": "one"})
+	b.DS("app")
+	b.Carries("app", "K", "one")
+	b.InSync("app")
+	b.remove(b.NS, "app")
+	b.Left(b.NS, "app")
+	b.Keep("other", "serviceToken", b.Token)
+	b.DS("witness", "tokenSecret: {name: other}")
+	b.Carries("witness", "K", "one")
+	for _, name := range []string{"token", "other"} {
+		b.Must(b.Delete(t.Context(), b.Secret(name)))
+	}
+	b.Broken("witness", "other") // so the operator knows of both
+	b.DS("app")
+	b.Broken("app", "token")
+	if b.Secret("app") != nil {
+		t.Error("what the token opened is there again")
+	}
+}
