@@ -266,3 +266,14 @@ func (b *bed) settled() {
 	b.keep(name, "two")
 	b.sets(name, 2)
 }
+
+// gone waits until there is no Secret of that name.
+func (b *bed) gone(namespace, name string) {
+	b.T.Helper()
+	b.Eventually(func() error {
+		if b.in(namespace, name) != nil {
+			return fmt.Errorf("Secret %s/%s is still there\n%s", namespace, name, b.tableText())
+		}
+		return nil
+	})
+}
