@@ -44,8 +44,13 @@ type Certificate struct {
 // String names the certificate for messages.
 func (c *Certificate) String() string { return "certificate " + c.ID.String() }
 
-// Bits is the size of the key.
-func (c *Certificate) Bits() int { return c.public.N.BitLen() }
+// Bits is the size of the key; 0 of the zero Certificate.
+func (c *Certificate) Bits() int {
+	if c.public == nil {
+		return 0
+	}
+	return c.public.N.BitLen()
+}
 
 // PEM is the certificate as files hold it.
 func (c *Certificate) PEM() []byte {
@@ -109,7 +114,8 @@ func ParseCertificates(text []byte) ([]Certificate, error) {
 	return out, nil
 }
 
-// parseBlocks reads every certificate of a PEM file.
+// parseBlocks reads every certificate of a PEM file. None has a key so large
+// that using it takes long.
 func parseBlocks(text []byte) ([]*x509.Certificate, error) {
 	var out []*x509.Certificate
 	for rest := text; ; {
@@ -129,6 +135,9 @@ func parseBlocks(text []byte) ([]*x509.Certificate, error) {
 		if err != nil {
 			// The parser's words are no help to who pasted half a file.
 			return nil, fmt.Errorf("certificate %d cannot be read: is it whole?", len(out)+1)
+		}
+		if public, ok := c.PublicKey.(*rsa.PublicKey); ok && public.N.BitLen() > maxBits {
+			return nil, fmt.Errorf("certificate %d has a key of %d bits: %d are the most that can be used", len(out)+1, public.N.BitLen(), maxBits)
 		}
 		out = append(out, c)
 	}
@@ -151,9 +160,6 @@ func certificateOf(c *x509.Certificate) (Certificate, error) {
 	public, ok := c.PublicKey.(*rsa.PublicKey)
 	if !ok {
 		return Certificate{}, fmt.Errorf("its key is %s: values are sealed for RSA keys only", c.PublicKeyAlgorithm)
-	}
-	if bits := public.N.BitLen(); bits > maxBits {
-		return Certificate{}, fmt.Errorf("its key has %d bits: %d are the most that can be used", bits, maxBits)
 	}
 	id, err := idOf(public)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
 	"slices"
@@ -74,6 +75,30 @@ func TestAWeakKeyIsNotSealedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := sealing.Seal(rand.Reader, certs, "", value("x")); err == nil || !strings.Contains(err.Error(), "1024 bits") {
+		t.Error(err)
+	}
+}
+
+// To read a key of a million bits would take minutes.
+func TestAHugeKeyIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	der, err := asn1.Marshal(struct{ N *big.Int }{new(big.Int).Lsh(big.NewInt(1), 1<<20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"RSA PRIVATE KEY", "PRIVATE KEY"} {
+		text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+		if _, err := sealing.ParseKey(value(string(text))); err == nil || !strings.Contains(err.Error(), "too large") {
+			t.Error(err)
+		}
+	}
+	signer, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	huge := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 1<<17, 1), E: 65537}
+	parent := &x509.Certificate{Subject: pkix.Name{CommonName: "ca"}, PublicKey: &signer.PublicKey}
+	if _, err := sealing.ParseCertificates(sign(t, "huge", huge, signer, parent, true)); err == nil || !strings.Contains(err.Error(), "131073 bits") {
 		t.Error(err)
 	}
 }

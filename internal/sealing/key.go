@@ -59,6 +59,9 @@ func ParseKey(text secret.Value) (Key, error) {
 		if block, rest = pem.Decode(rest); block == nil {
 			return Key{}, errors.New("there is no private key in it: it must be PEM, and begin with -----BEGIN RSA PRIVATE KEY-----")
 		}
+		if len(block.Bytes) > maxKeyDER {
+			return Key{}, errors.New("it is too large for a key")
+		}
 		switch block.Type {
 		case "RSA PRIVATE KEY":
 			private, err := x509.ParsePKCS1PrivateKey(block.Bytes)

@@ -23,4 +23,7 @@ const (
 
 	maxCertificates = MaxRecipients
 	maxPEM          = 4 << 20
+	// maxKeyDER holds a key of maxBits; to look for the faults of a larger one
+	// could take minutes.
+	maxKeyDER = 16 << 10
 )

@@ -242,6 +242,7 @@ func TestSealRefuses(t *testing.T) {
 		plain secret.Value
 	}{
 		"nobody":    {nil, value("x")},
+		"nothing":   {make([]sealing.Certificate, 1), value("x")},
 		"too large": {certsOf(p[0]), secret.New(make([]byte, sealing.MaxPlaintext+1))},
 	} {
 		if got, err := sealing.Seal(rand.Reader, c.to, "", c.plain); err == nil {

@@ -1,0 +1,77 @@
+package sealing
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+)
+
+// probedKeys is how many keys are tried for another scope, once an object:
+// it is a help, and must not cost much.
+const probedKeys = 3
+
+// explain says what may be the matter with an entry that no key opens.
+func (o *opener) explain(ciphertext string, err error) error {
+	s := o.sealed
+	switch {
+	case len(o.ring.keys) == 0:
+		return faulty(ErrNoKey, "this cluster has no key to open it with: restore the keys from a backup")
+	case errors.Is(err, errOtherKeys):
+		return faulty(ErrNoKey, "%v in this cluster: seal it for this cluster's certificate too", err)
+	}
+	if !o.probed {
+		o.probed = true
+		scope, err := o.probe(ciphertext)
+		if err != nil {
+			return err
+		}
+		if scope != "" {
+			return faulty(ErrNoKey, "it was sealed %s, and the object says %s: seal it again, or let the object say the same", scope, s.Scope)
+		}
+	}
+	elsewhere := map[delivery.SealScope]string{
+		delivery.SealStrict:    "for another namespace or name than " + s.Namespace + "/" + s.Name,
+		delivery.SealNamespace: "for another namespace than " + s.Namespace + ", or for one name in it",
+		delivery.SealCluster:   "for one namespace",
+	}[s.Scope]
+	if errors.Is(err, errOtherLabel) {
+		return faulty(ErrNoKey, "it was sealed for this cluster, but %s", elsewhere)
+	}
+	return faulty(ErrNoKey, "none of this cluster's keys (%d) opens it: it was sealed for another cluster, or %s", len(o.ring.keys), elsewhere)
+}
+
+// probe finds the scope that the entry was sealed for. It tells nobody more
+// than they could find out by changing the annotation.
+func (o *opener) probe(ciphertext string) (delivery.SealScope, error) {
+	keys := o.order(KeyID{})
+	keys = keys[:min(len(keys), probedKeys)]
+	for _, scope := range []delivery.SealScope{delivery.SealStrict, delivery.SealNamespace, delivery.SealCluster} {
+		other := *o.sealed
+		other.Scope = scope
+		if other.Label() == o.sealed.Label() {
+			continue
+		}
+		_, _, err := open(keys, other.Label(), ciphertext, o.stop)
+		switch {
+		case err == nil || errors.Is(err, ErrDamaged):
+			return scope, nil
+		case !told(err):
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// maxQuote bounds what is quoted of a manifest: it is a hint, not a copy.
+const maxQuote = 80
+
+// quote quotes the name of an entry.
+func quote(name string) string {
+	if len(name) > maxQuote {
+		name = strings.ToValidUTF8(name[:maxQuote], "") + fmt.Sprintf("… (%d bytes)", len(name))
+	}
+	return strconv.Quote(name)
+}

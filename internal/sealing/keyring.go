@@ -1,0 +1,139 @@
+package sealing
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+)
+
+// Secrets are those of the one namespace where the keys are; a part of
+// client-go's SecretInterface.
+type Secrets interface {
+	List(ctx context.Context, opts metav1.ListOptions) (*corev1.SecretList, error)
+	Watch(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error)
+	Create(ctx context.Context, s *corev1.Secret, opts metav1.CreateOptions) (*corev1.Secret, error)
+}
+
+// Options are what a Keyring can differ in. Zero values are what the original
+// does.
+type Options struct {
+	// Namespace is what messages call the place of the keys.
+	Namespace string
+	// Prefix of the names of key Secrets.
+	Prefix string
+	// Bits and Validity of new keys.
+	Bits     int
+	Validity time.Duration
+	// Renew is the age at which another key is made; negative: only a cluster
+	// without any gets one.
+	Renew time.Duration
+}
+
+// What the original does.
+const (
+	defaultBits     = 4096
+	defaultValidity = 10 * 365 * 24 * time.Hour
+	defaultRenew    = 30 * 24 * time.Hour
+)
+
+// Keyring holds the keys of a cluster, the newest first, and opens what was
+// sealed for them. Its methods may be called concurrently.
+type Keyring struct {
+	secrets Secrets
+	opts    Options
+	memory  memory
+
+	mu      sync.Mutex
+	ring    ring
+	legacy  *corev1.Secret // under the original's first name, without the label
+	parsed  map[string]parsed
+	changed chan struct{}
+}
+
+// ring is the keys as they are at one time. It is never changed.
+type ring struct {
+	loaded bool
+	// turn counts the rings with other keys than the one before.
+	turn   uint64
+	keys   []ringKey
+	faults []Fault
+}
+
+// parsed is what was read of a Secret at one version: reading an RSA key takes
+// longer than looking it up.
+type parsed struct {
+	version string
+	key     *ringKey
+	fault   *Fault
+}
+
+// NewKeyring makes a ring without keys. Load fills it, and Watch keeps it so.
+func NewKeyring(secrets Secrets, opts Options) *Keyring {
+	if opts.Namespace == "" {
+		opts.Namespace = KeyNamespace
+	}
+	if opts.Prefix == "" {
+		opts.Prefix = KeyPrefix
+	}
+	if opts.Bits == 0 {
+		opts.Bits = defaultBits
+	}
+	if opts.Validity == 0 {
+		opts.Validity = defaultValidity
+	}
+	if opts.Renew == 0 {
+		opts.Renew = defaultRenew
+	}
+	return &Keyring{secrets: secrets, opts: opts, parsed: map[string]parsed{}, changed: make(chan struct{})}
+}
+
+// Changed is closed when the keys become others than they are at the call:
+// what failed before may then open.
+func (r *Keyring) Changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.changed
+}
+
+// Faults are the key Secrets of which something is broken.
+func (r *Keyring) Faults() []Fault { return slices.Clone(r.now().faults) }
+
+// Keys are those that open, the newest first.
+func (r *Keyring) Keys() []Key {
+	var out []Key
+	for _, k := range r.now().keys {
+		out = append(out, k.Key)
+	}
+	return out
+}
+
+// Certificates are what can be sealed for, the newest first: that one is what
+// to publish.
+func (r *Keyring) Certificates() []Certificate {
+	var out []Certificate
+	for _, k := range r.now().keys {
+		if k.cert != nil {
+			out = append(out, *k.cert)
+		}
+	}
+	return out
+}
+
+func (r *Keyring) now() ring {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ring
+}
+
+// unloaded is why nothing opens before the keys could be read.
+func (r *Keyring) unloaded(cause error) *delivery.Error {
+	return &delivery.Error{Kind: delivery.Unavailable, Err: cause,
+		Message: "the keys in namespace " + r.opts.Namespace + " could not be read yet: may the operator list and watch Secrets there?"}
+}

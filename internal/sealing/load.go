@@ -1,0 +1,194 @@
+package sealing
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+)
+
+const activeKeys = KeyLabel + "=" + KeyActive
+
+// Load reads the keys as they are in the cluster now. If that fails, those
+// that are known stay.
+func (r *Keyring) Load(ctx context.Context) error {
+	list, err := r.secrets.List(ctx, metav1.ListOptions{LabelSelector: activeKeys})
+	if err != nil {
+		return r.unreadable(err)
+	}
+	legacy, err := r.first(ctx)
+	if err != nil {
+		return r.unreadable(err)
+	}
+	all := make([]*corev1.Secret, 0, len(list.Items))
+	for i := range list.Items {
+		all = append(all, &list.Items[i])
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.legacy = legacy
+	r.set(all)
+	return nil
+}
+
+// first finds the key that the original made when it did not mark them yet.
+func (r *Keyring) first(ctx context.Context) (*corev1.Secret, error) {
+	list, err := r.secrets.List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + r.opts.Prefix})
+	if err != nil {
+		return nil, err
+	}
+	for i := range list.Items {
+		s := &list.Items[i]
+		if _, marked := s.Labels[KeyLabel]; !marked && isKey(s, r.opts.Prefix) {
+			return s, nil
+		}
+	}
+	return nil, nil
+}
+
+func (r *Keyring) unreadable(err error) error {
+	return fmt.Errorf("read the keys in namespace %s: %w", r.opts.Namespace, err)
+}
+
+// Watch keeps the ring as the cluster's key Secrets are, until ctx ends. A
+// connection that is lost is made again.
+func (r *Keyring) Watch(ctx context.Context) error {
+	touched := make(chan struct{}, 1)
+	touch := func() {
+		select {
+		case touched <- struct{}{}:
+		default: // one more is on its way already
+		}
+	}
+	store, informer := cache.NewInformerWithOptions(cache.InformerOptions{
+		ListerWatcher: r.listWatch(),
+		ObjectType:    &corev1.Secret{},
+		Handler: cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(any) { touch() },
+			UpdateFunc: func(any, any) { touch() },
+			DeleteFunc: func(any) { touch() },
+		},
+	})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		informer.RunWithContext(ctx)
+	}()
+	defer func() { <-done }()
+	// Before all keys are there, a ring of some would fail what opens.
+	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
+		return nil
+	}
+	for touch(); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-touched:
+			r.take(store.List())
+		}
+	}
+}
+
+// plainList has the keys listed and then watched. Client-go would else have
+// the watch begin with them, which saves memory where there are many.
+type plainList struct{ *cache.ListWatch }
+
+// IsWatchListSemanticsUnSupported is how client-go asks for it.
+func (plainList) IsWatchListSemanticsUnSupported() bool { return true }
+
+func (r *Keyring) listWatch() plainList {
+	return plainList{&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) {
+			legacy, err := r.first(ctx)
+			if err != nil {
+				return nil, err
+			}
+			r.mu.Lock()
+			r.legacy = legacy
+			r.mu.Unlock()
+			opts.LabelSelector = activeKeys
+			return r.secrets.List(ctx, opts)
+		},
+		WatchFuncWithContext: func(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
+			opts.LabelSelector = activeKeys
+			return r.secrets.Watch(ctx, opts)
+		},
+	}}
+}
+
+// take makes a ring of what the watch has seen.
+func (r *Keyring) take(objects []any) {
+	var all []*corev1.Secret
+	for _, o := range objects {
+		if s, ok := o.(*corev1.Secret); ok {
+			all = append(all, s)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.set(all)
+}
+
+// set makes the ring of these Secrets. The caller holds r.mu.
+func (r *Keyring) set(all []*corev1.Secret) {
+	if r.legacy != nil {
+		all = append(all, r.legacy)
+	}
+	next := ring{loaded: true, turn: r.ring.turn}
+	seen := make(map[string]parsed, len(all))
+	for _, s := range all {
+		if !isKey(s, r.opts.Prefix) {
+			continue
+		}
+		p, ok := r.parsed[s.Name]
+		if !ok || s.ResourceVersion == "" || p.version != s.ResourceVersion {
+			p = parsed{version: s.ResourceVersion}
+			p.key, p.fault = readKey(s)
+		}
+		seen[s.Name] = p
+		if p.fault != nil {
+			next.faults = append(next.faults, *p.fault)
+		}
+		if p.key != nil {
+			next.keys = append(next.keys, *p.key)
+		}
+	}
+	slices.SortFunc(next.faults, func(a, b Fault) int { return strings.Compare(a.Secret, b.Secret) })
+	next.keys = ordered(next.keys)
+	r.parsed = seen
+	same := r.ring.loaded && slices.EqualFunc(next.keys, r.ring.keys, func(a, b ringKey) bool { return a.ID == b.ID })
+	if !same {
+		next.turn++
+		close(r.changed)
+		r.changed = make(chan struct{})
+	}
+	r.ring = next
+}
+
+// ordered sorts the newest first, and takes each key once.
+func ordered(keys []ringKey) []ringKey {
+	slices.SortFunc(keys, func(a, b ringKey) int {
+		if c := b.since.Compare(a.since); c != 0 {
+			return c
+		}
+		return strings.Compare(b.secret, a.secret)
+	})
+	var out []ringKey
+	for _, k := range keys {
+		i := slices.IndexFunc(out, func(o ringKey) bool { return bytes.Equal(o.ID[:], k.ID[:]) })
+		switch {
+		case i < 0:
+			out = append(out, k)
+		case out[i].cert == nil:
+			out[i] = k // the same key in another Secret, with its certificate
+		}
+	}
+	return out
+}

@@ -1,0 +1,209 @@
+package sealing_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	"github.com/tacit-secrets/tacit/internal/sealing"
+)
+
+// fast makes small keys.
+var fast = sealing.Options{Bits: 2048}
+
+func keySecrets(t testing.TB, secrets corev1client.SecretInterface) []corev1.Secret {
+	t.Helper()
+	list, err := secrets.List(t.Context(), metav1.ListOptions{LabelSelector: sealing.KeyLabel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
+}
+
+func TestTheFirstKeyIsAsTheOriginalMakesIt(t *testing.T) {
+	t.Parallel()
+	secrets := secretsOf(t)
+	r := sealing.NewKeyring(secrets, sealing.Options{})
+	now := time.Now().Truncate(time.Second)
+	name, err := r.Rotate(t.Context(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := keySecrets(t, secrets)
+	if len(all) != 1 || all[0].Name != name || !strings.HasPrefix(name, "sealed-secrets-key") || len(name) != len("sealed-secrets-key")+5 {
+		t.Fatalf("made %q, there are %d", name, len(all))
+	}
+	if s := all[0]; s.Type != corev1.SecretTypeTLS || s.Labels[sealing.KeyLabel] != "active" || len(s.Data) != 2 ||
+		!strings.HasPrefix(string(s.Data["tls.key"]), "-----BEGIN RSA PRIVATE KEY-----") {
+		t.Errorf("a Secret of type %s with labels %v and %d files", s.Type, s.Labels, len(s.Data))
+	}
+	c := r.Certificates()[0]
+	if c.Bits() != 4096 || !c.NotBefore.Equal(now) || c.NotAfter.Sub(now) != 10*365*24*time.Hour {
+		t.Errorf("%d bits from %s to %s", c.Bits(), c.NotBefore, c.NotAfter)
+	}
+	if again, err := r.Rotate(t.Context(), now.Add(time.Hour)); err != nil || again != "" {
+		t.Errorf("made %q at once again, %v", again, err)
+	}
+}
+
+func TestANewKeyEveryThirtyDays(t *testing.T) {
+	t.Parallel()
+	p := pairs() // p[0] is of the first of January
+	secrets := secretsOf(t)
+	create(t, secrets, keySecret("old", sealing.KeyActive, p[0]))
+	r := sealing.NewKeyring(secrets, fast)
+	for _, c := range []struct {
+		at   time.Time
+		keys int
+	}{
+		{start.Add(-24 * time.Hour), 1}, // the clock is behind
+		{start.AddDate(0, 0, 29), 1},
+		{start.AddDate(0, 0, 30), 2},
+		{start.AddDate(0, 0, 31), 2},
+		{start.AddDate(0, 0, 60), 3},
+	} {
+		name, err := r.Rotate(t.Context(), c.at)
+		if got := len(r.Keys()); err != nil || got != c.keys {
+			t.Fatalf("at %s: %d keys, want %d; made %q, %v", c.at, got, c.keys, name, err)
+		}
+	}
+	if !strings.HasSuffix(ring(r), ids(p[0])) || len(keySecrets(t, secrets)) != 3 {
+		t.Error("the old key is gone")
+	}
+}
+
+func TestWithoutRenewalOnlyAMissingKeyIsMade(t *testing.T) {
+	t.Parallel()
+	off := fast
+	off.Renew = -1
+	r := sealing.NewKeyring(secretsOf(t), off)
+	if name, err := r.Rotate(t.Context(), start); err != nil || name == "" {
+		t.Fatal(err)
+	}
+	if name, err := r.Rotate(t.Context(), start.AddDate(20, 0, 0)); err != nil || name != "" {
+		t.Errorf("made %q, %v", name, err)
+	}
+}
+
+func TestAnExpiredCertificateIsReplaced(t *testing.T) {
+	t.Parallel()
+	short := fast
+	short.Validity = 24 * time.Hour
+	r := sealing.NewKeyring(secretsOf(t), short)
+	for i, at := range []time.Time{start, start.AddDate(0, 0, 2)} {
+		if name, err := r.Rotate(t.Context(), at); err != nil || name == "" || len(r.Keys()) != i+1 {
+			t.Errorf("at %s: %d keys, %v", at, len(r.Keys()), err)
+		}
+	}
+}
+
+// Replicas that all find the newest key too old make one together.
+func TestReplicasMakeOneKey(t *testing.T) {
+	t.Parallel()
+	p := pairs()
+	for name, before := range map[string][]*corev1.Secret{
+		"none":      nil,
+		"an old":    {keySecret("old", sealing.KeyActive, p[0])},
+		"a cracked": {keySecret("old", "compromised", p[0])},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			secrets := secretsOf(t)
+			create(t, secrets, before...)
+			const replicas = 4
+			meet := &meeting{SecretInterface: secrets}
+			meet.arrived.Add(replicas)
+			made := make([]string, replicas)
+			var wg sync.WaitGroup
+			for i := range replicas {
+				wg.Go(func() {
+					r := sealing.NewKeyring(meet.replica(), fast)
+					var err error
+					if made[i], err = r.Rotate(t.Context(), start.AddDate(0, 2, 0)); err != nil {
+						t.Error(err)
+					}
+					if len(r.Certificates()) == 0 || r.Certificates()[0].ID == p[0].key.ID {
+						t.Error("a replica does not know the new key")
+					}
+				})
+			}
+			wg.Wait()
+			if got := strings.TrimSpace(strings.Join(made, "")); len(got) != len("sealed-secrets-key")+5 {
+				t.Errorf("made %q", made)
+			}
+			if got := len(keySecrets(t, secrets)); got != len(before)+1 {
+				t.Errorf("%d keys", got)
+			}
+		})
+	}
+}
+
+// meeting holds every replica's first Create until all have come so far.
+type meeting struct {
+	corev1client.SecretInterface
+	arrived sync.WaitGroup
+}
+
+func (m *meeting) replica() sealing.Secrets {
+	return &replica{SecretInterface: m.SecretInterface, wait: sync.OnceFunc(func() { m.arrived.Done(); m.arrived.Wait() })}
+}
+
+type replica struct {
+	corev1client.SecretInterface
+	wait func()
+}
+
+func (r *replica) Create(ctx context.Context, s *corev1.Secret, opts metav1.CreateOptions) (*corev1.Secret, error) {
+	r.wait()
+	return r.SecretInterface.Create(ctx, s, opts)
+}
+
+// The name that a new key would have can be that of one out of use.
+func TestANameThatIsTakenIsPassedOver(t *testing.T) {
+	t.Parallel()
+	secrets := secretsOf(t)
+	var names []string
+	for range 3 {
+		r := sealing.NewKeyring(secrets, fast)
+		name, err := r.Rotate(t.Context(), start)
+		if err != nil || name == "" {
+			t.Fatalf("%q, %v", name, err)
+		}
+		names = append(names, name)
+		s, err := secrets.Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Labels[sealing.KeyLabel] = "compromised"
+		if _, err := secrets.Update(t.Context(), s, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names[0] == names[1] || names[1] == names[2] {
+		t.Error(names)
+	}
+}
+
+func TestAKeyThatCannotBeKeptIsNotUsed(t *testing.T) {
+	t.Parallel()
+	r := sealing.NewKeyring(&full{SecretInterface: secretsOf(t)}, fast)
+	if _, err := r.Rotate(t.Context(), start); err == nil || !strings.Contains(err.Error(), "kube-system/sealed-secrets-key") {
+		t.Error(err)
+	}
+	if len(r.Keys()) != 0 {
+		t.Error("there is a key that nobody keeps")
+	}
+}
+
+type full struct{ corev1client.SecretInterface }
+
+func (*full) Create(context.Context, *corev1.Secret, metav1.CreateOptions) (*corev1.Secret, error) {
+	return nil, errors.New("quota exceeded")
+}
