@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/tacit-secrets/tacit/internal/backend"
 	"github.com/tacit-secrets/tacit/internal/secret"
@@ -68,6 +69,10 @@ func (s *store) metadata(ctx context.Context, path string) (fields map[string]st
 	}
 	if json.Unmarshal(a.body, &shape) != nil || shape.Data == nil || shape.Data.CurrentVersion == nil || shape.Data.UpdatedTime == "" {
 		return nil, "", a.malformed("the answer is not the metadata of a KV engine of version 2")
+	}
+	// Who acts on a change must not take any other text for one.
+	if _, err := time.Parse(time.RFC3339Nano, shape.Data.UpdatedTime); err != nil {
+		return nil, "", a.malformed("the answer holds no time of the last change")
 	}
 	fields = map[string]string{"current_version": shape.Data.CurrentVersion.String()}
 	if v := shape.Data.CreatedTime; v != nil {
