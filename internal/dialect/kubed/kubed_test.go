@@ -4,14 +4,11 @@ import (
 	"maps"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
-	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/dialect/dialecttest"
 )
 
@@ -110,20 +107,7 @@ func TestMarksTellTheirSource(t *testing.T) {
 
 func TestEventsAndState(t *testing.T) {
 	t.Parallel()
-	l := New("Secret", Options{})
-	obj := l.Kind().New()
-	got := l.Report(obj, delivery.Outcome{
-		Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.Invalid, Message: "why"}, Change: delivery.Created, Written: 1, Places: 1,
-	}, time.Unix(0, 0))
-	want := []dialect.Event{
-		{Reason: "Synced", Message: "1 copies written; 1 in place"}, {Warning: true, Reason: "SyncFailed", Message: "why"},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("events (-want +got):\n%s", diff)
-	}
-	if s := l.State(obj); s != (dialect.State{}) {
-		t.Errorf("state = %+v", s)
-	}
+	dialecttest.Copies(t, New("Secret", Options{}), "Synced", "SyncFailed")
 }
 
 // FuzzTranslate: nothing that people write as annotations panics, an error
