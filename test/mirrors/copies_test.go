@@ -251,6 +251,7 @@ func TestTwoThatWantTheSameCopyDoNotFight(t *testing.T) {
 func TestSecretsThatAreAWayInAreNeverCopied(t *testing.T) {
 	b := newBed(t)
 	ns := b.Namespace("one")
+	b.Login("approle", below(b))
 	// Without its account a token is deleted.
 	b.Must(b.Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: b.NS, Name: "robot"}}))
 	for name, s := range map[string]*corev1.Secret{
@@ -266,6 +267,12 @@ func TestSecretsThatAreAWayInAreNeverCopied(t *testing.T) {
 		b.Says(name, "Error", "SyncError", "Secrets of type "+string(s.Type))
 		if b.Copy(ns, name) != nil {
 			t.Errorf("a copy of a Secret of type %s was made", s.Type)
+		}
+		into := strings.Replace(mirrortest.Into("into-"+name, "/secret/data/$NS/"+name), "spec:\n", "spec:\n  source: {name: "+name+"}\n", 1)
+		b.Apply(into)
+		b.Says("into-"+name, "Error", "SyncError", "Secrets of type "+string(s.Type))
+		if version(b, name) != 0 {
+			t.Errorf("a Secret of type %s was put into Vault", s.Type)
 		}
 	}
 }

@@ -84,7 +84,7 @@ func TestOneLoginServesHoweverManyPollsAndIsGivenBack(t *testing.T) {
 	b.Remove(namespace(b.NS))
 	testkit.Eventually(t, 2*time.Minute, func() error {
 		if err := b.Get(t.Context(), types.NamespacedName{Name: b.NS}, namespace("")); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the namespace is still there: %v", err)
+			return fmt.Errorf("the namespace is still there: %w", err)
 		}
 		return nil
 	})

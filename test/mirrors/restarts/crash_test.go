@@ -12,13 +12,13 @@ import (
 )
 
 // copyOf matches the writes of Secrets of that name.
-func copyOf(name string) func(mirrortest.Call) bool {
-	return func(c mirrortest.Call) bool {
+func copyOf(name string) func(testkit.Call) bool {
+	return func(c testkit.Call) bool {
 		return c.Writes() && c.OnSecrets() && (strings.HasSuffix(c.Path, "/secrets") || strings.HasSuffix(c.Path, "/secrets/"+name))
 	}
 }
 
-func statuses(c mirrortest.Call) bool { return c.Writes() && strings.HasSuffix(c.Path, "/status") }
+func statuses(c testkit.Call) bool { return c.Writes() && strings.HasSuffix(c.Path, "/status") }
 
 // recorded waits until a lease is in the status.
 func (b bed) recorded(name string) (lease string) {
@@ -75,7 +75,7 @@ func TestCredentialsThatCannotBeRecordedAreGivenBack(t *testing.T) {
 	if w := b.copyWrites(first); len(w) != 0 {
 		t.Errorf("copies were made: %v", w)
 	}
-	first.Cut(nil)
+	first.Set(nil, nil)
 	l.Working(b.one, "lent")
 	b.Active("lent")
 	l.LentNow(1)
@@ -105,7 +105,7 @@ func TestHalfOfTheCopiesIsNoReasonForNewCredentials(t *testing.T) {
 	b := newBed(t)
 	l := b.Lending("1h", "2h")
 	b.Apply(mirrortest.Lends("lent", l.Path, daily, "^$NS-"))
-	first := b.operateWith(func(c mirrortest.Call) bool { return copyOf("lent")(c) && strings.Contains(c.Path, b.two) })
+	first := b.operateWith(func(c testkit.Call) bool { return copyOf("lent")(c) && strings.Contains(c.Path, b.two) })
 	was := l.Working(b.one, "lent")
 	b.Says("lent", "Error", "SyncError", b.two+"/lent")
 	first.stop()
@@ -140,7 +140,7 @@ func TestCredentialsThatReachNobodyDoNotPileUp(t *testing.T) {
 		}
 		return nil
 	})
-	first.Cut(nil)
+	first.Set(nil, nil)
 	l.Working(b.one, "lent")
 	l.LentNow(1)
 }

@@ -5,6 +5,7 @@ package restarts_test
 import (
 	"flag"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
+	"github.com/tacit-secrets/tacit/internal/testkit"
 	"github.com/tacit-secrets/tacit/test/mirrors/mirrortest"
 )
 
@@ -40,7 +42,7 @@ func newBed(t *testing.T) bed {
 
 // running is an operator at work.
 type running struct {
-	mirrortest.Tap
+	testkit.Tap
 	stop    func()
 	metrics *prometheus.Registry
 }
@@ -52,18 +54,32 @@ func (b bed) operate() *running {
 }
 
 // operateWith starts one from which the API server hears nothing that is cut.
-func (b bed) operateWith(cut func(mirrortest.Call) bool) *running {
+func (b bed) operateWith(cut func(testkit.Call) bool) *running {
 	b.T.Helper()
-	r := &running{metrics: prometheus.NewRegistry()}
-	r.Cut(cut)
+	r := &running{}
+	if cut != nil {
+		r.Set(func(req *http.Request) error {
+			if cut(testkit.Call{Method: req.Method, Path: req.URL.Path}) {
+				return testkit.ErrCut
+			}
+			return nil
+		}, nil)
+	}
+	b.run(r)
+	return r
+}
+
+// run starts an operator whose requests go through the tap of r.
+func (b bed) run(r *running) {
+	b.T.Helper()
+	r.metrics = prometheus.NewRegistry()
 	_, r.stop = b.Operate(func(o *operator.Options) {
 		o.Namespaces = []string{b.NS, b.one, b.two}
-		o.Config = r.Into(o.Config)
+		o.Config = r.Config(o.Config)
 		o.Registerer = r.metrics
 		o.Rollouts.Off = true
 		o.Languages.Without = []string{"external-secrets", "doppler", "vaultsyncstatus", "reflector", "kubed"}
 	})
-	return r
 }
 
 // value adds up the series of a metric that have all of the labels, each
@@ -113,7 +129,14 @@ func (b bed) settled(r *running, objects int) {
 	b.counts(r, float64(objects), "tacit_objects", "result=Synced")
 }
 
+// of reports that a request is about a Secret, or with no name about any of
+// the namespace.
+func of(c testkit.Call, namespace, name string) bool {
+	all := "/api/v1/namespaces/" + namespace + "/secrets"
+	return c.Path == all+"/"+name || name == "" && strings.HasPrefix(c.Path, all)
+}
+
 // copyWrites are the requests of an operator for a change of a copy.
-func (b bed) copyWrites(r *running) []mirrortest.Call {
-	return r.Calls(func(c mirrortest.Call) bool { return c.Writes() && (c.Of(b.one, "") || c.Of(b.two, "")) })
+func (b bed) copyWrites(r *running) []testkit.Call {
+	return r.Which(func(c testkit.Call) bool { return c.Writes() && (of(c, b.one, "") || of(c, b.two, "")) })
 }
