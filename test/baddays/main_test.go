@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
@@ -99,3 +100,6 @@ func create(b *operatortest.Bed, s *corev1.Secret) *corev1.Secret {
 	must(b.T, b.Create(context.Background(), s))
 	return s
 }
+
+// meta is the metadata of an object of the test's own.
+func meta(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name} }

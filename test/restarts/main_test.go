@@ -126,21 +126,7 @@ func (b *bed) keep(name, value string) {
 // table is what `tacit status` prints of both namespaces.
 func (b *bed) table() []status.Row {
 	b.T.Helper()
-	spoken := operator.LanguageOptions{KubedEverywhere: true, DopplerNamespaces: []string{b.NS}}
-	var langs []status.Language
-	for _, l := range operator.Languages(spoken) {
-		langs = append(langs, status.Language{Name: l.Name, Stores: l.Stores, Deliveries: l.Deliveries})
-	}
-	c, err := client.New(b.Plane.Config(), client.Options{Scheme: status.Scheme(langs)})
-	b.must(err)
-	var rows []status.Row
-	for _, ns := range []string{b.NS, b.other} {
-		g := &status.Gatherer{Client: c, Languages: langs, Workloads: operator.Workloads(spoken), Namespace: ns}
-		table, err := g.Gather(b.T.Context())
-		b.must(err)
-		rows = append(rows, table.Rows...)
-	}
-	return rows
+	return b.Table(operator.LanguageOptions{KubedEverywhere: true, DopplerNamespaces: []string{b.NS}}, b.NS, b.other)
 }
 
 // tableText is the same as it is printed.
