@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // language is how a test has an object copied to namespaces with the label
@@ -183,7 +184,7 @@ func TestASourceThatBearsMarksStays(t *testing.T) {
 		annotations := into(b.ns + ".*")
 		annotations[reflects], annotations[autoReflects], annotations[origin] = b.ns+"/app", "True", string(text)
 		src := b.make(object{kind: kind, ObjectMeta: metav1.ObjectMeta{Name: "app", Annotations: annotations,
-			Labels: pairs{originName: "app", originNamespace: b.ns, originCluster: here}}, data: pairs{"v": "1"}})
+			Labels: pairs{originName: "app", originNamespace: b.ns, originCluster: here}}, data: pairs{"v": "1"}}, client.FieldOwner("unknown"))
 		b.witness(kind)
 		b.untouched(src)
 		src = b.annotate(src, syncTo, "nobody=here")
