@@ -55,7 +55,7 @@ generate: ## Generate the CRDs and the deepcopy functions
 	go generate ./...
 
 .PHONY: demo
-demo: sandbox build ## Show the road from Vault to a Secret, live; Ctrl-C ends it
+demo: sandbox build ## Show the roads from Vault and Doppler, live; Ctrl-C ends it
 	@go build -o $(SANDBOX)/demo ./sandbox/demo
 	@exec $(SANDBOX)/demo
 

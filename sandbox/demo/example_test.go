@@ -39,39 +39,78 @@ func TestQuickstartIsWhatTheDemoCanShow(t *testing.T) {
 	}
 }
 
+func TestTheOtherExampleIsWhatTheDemoCanShow(t *testing.T) {
+	t.Parallel()
+	root, err := testkit.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := readHello(filepath.Join(root, "examples", "doppler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.deployment.Annotations["secrets.doppler.com/reload"] != "true" {
+		t.Error("the Deployment does not ask to be restarted")
+	}
+	if h.secret.Spec.ResyncSeconds != nil {
+		t.Error("the demo says that the example leaves the minute as it is")
+	}
+	var uses bool
+	for _, from := range h.deployment.Spec.Template.Spec.Containers[0].EnvFrom {
+		uses = uses || from.SecretRef != nil && from.SecretRef.Name == h.target().Name
+	}
+	if !uses {
+		t.Errorf("the Deployment does not use Secret %s", h.target().Name)
+	}
+}
+
 func TestOnlyAddressAndTokenAreReplaced(t *testing.T) {
 	t.Parallel()
-	e, dir := quickstart(t), filepath.Join(t.TempDir(), "out")
-	replaced, err := e.adapt(dir, "http://vault.test:1", "a-token")
+	root, err := testkit.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(replaced) != 2 {
-		t.Errorf("replaced %v, want the address and the token", replaced)
-	}
-	again, err := readExample(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := again.namespace() + "/" + again.target(); got != e.namespace()+"/"+e.target() {
-		t.Errorf("the Secret is %s now", got)
-	}
-	for i, m := range quickstart(t).manifests {
-		if again.manifests[i].name != m.name {
-			t.Errorf("file %d is %s, want %s", i, again.manifests[i].name, m.name)
-		}
-		for j, obj := range m.objects {
-			want := obj.DeepCopy()
-			switch want.GetKind() {
-			case "SecretStore":
-				set(t, want, "http://vault.test:1", "spec", "provider", "vault", "server")
-			case "Secret":
-				set(t, want, "a-token", "stringData", "token")
+	for name, fields := range map[string][]field{
+		"quickstart": (*example)(nil).fields("http://store.test:1", "a-token"),
+		"doppler":    (*hello)(nil).fields("http://store.test:1", "a-token"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			read := func(dir string) manifests {
+				t.Helper()
+				all, err := readManifests(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return all
 			}
-			if got := again.manifests[i].objects[j]; !equality.Semantic.DeepEqual(got.Object, want.Object) {
-				t.Errorf("%s: got %v, want %v", m.name, got.Object, want.Object)
+			from, to := filepath.Join(root, "examples", name), filepath.Join(t.TempDir(), "out")
+			all := read(from)
+			replaced, err := all.adapt(to, fields...)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
+			if len(replaced) != 2 {
+				t.Errorf("replaced %v, want the address and the token", replaced)
+			}
+			again := read(to)
+			for i, m := range read(from).files {
+				if again.files[i].name != m.name {
+					t.Errorf("file %d is %s, want %s", i, again.files[i].name, m.name)
+				}
+				for j, obj := range m.objects {
+					want := obj.DeepCopy()
+					for _, f := range fields {
+						if want.GetKind() == f.kind {
+							set(t, want, f.value, f.path...)
+						}
+					}
+					if got := again.files[i].objects[j]; !equality.Semantic.DeepEqual(got.Object, want.Object) {
+						t.Errorf("%s: got %v, want %v", m.name, got.Object, want.Object)
+					}
+				}
+			}
+		})
 	}
 }
 

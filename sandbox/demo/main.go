@@ -1,5 +1,7 @@
-// Command demo shows the road from Vault to a Secret on real parts, as `make
-// demo` runs it: a control plane, a Vault and the built operator, on loopback.
+// Command demo shows the roads from Vault to a Secret, and from Doppler to a
+// Deployment that restarts, on real parts, as `make demo` runs it: a control
+// plane, a Vault, a server of Doppler's API and the built operator, on
+// loopback.
 //
 // On a terminal it stays until Ctrl-C, for whoever wants to try things.
 // Without one it ends when everything has been shown, with a status that says
@@ -12,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/go-logr/logr"
@@ -44,7 +47,7 @@ var errInterrupted = errors.New("interrupted before everything was shown")
 
 // run starts everything, shows it, and stops everything, however far it came.
 func run(ctx context.Context, s *screen, stay bool) error {
-	s.say("%s\n", s.paint(bold, "Tacit: from Vault to a Secret of Kubernetes, on real parts"))
+	s.say("%s\n", s.paint(bold, "Tacit: from Vault and Doppler to Secrets of Kubernetes, on real parts"))
 	end := s.run()
 	b, err := startSandbox(ctx, s)
 	if err == nil {
@@ -77,7 +80,11 @@ func (b *sandbox) lead(ctx context.Context, s *screen, stay bool) error {
 	if err != nil {
 		return err
 	}
-	for _, stop := range t.stops() {
+	r, err := newRestart(t)
+	if err != nil {
+		return err
+	}
+	for _, stop := range slices.Concat(t.stops(), r.stops()) {
 		if err := stop(ctx); err != nil {
 			return err
 		}
@@ -87,6 +94,10 @@ func (b *sandbox) lead(ctx context.Context, s *screen, stay bool) error {
 		return nil
 	}
 	t.invite()
+	if err := r.invite(ctx); err != nil {
+		return err
+	}
+	t.say("\nCtrl-C ends it and leaves nothing behind.")
 	<-ctx.Done()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause

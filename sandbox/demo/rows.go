@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -15,9 +16,9 @@ import (
 var roadHead = []string{"OBJECT", "STORE", "STATUS", "LAST SYNC"}
 
 // road is the table of stores, what reads them, and what came of it.
-func (v *view) road(ctx context.Context, now time.Time) ([][]cell, error) {
+func (v *view) road(ctx context.Context, namespace string, now time.Time) ([][]cell, error) {
 	var stores esv1.SecretStoreList
-	if err := v.List(ctx, &stores, client.InNamespace(v.namespace)); err != nil {
+	if err := v.List(ctx, &stores, client.InNamespace(namespace)); err != nil {
 		return nil, err
 	}
 	var rows [][]cell
@@ -26,7 +27,7 @@ func (v *view) road(ctx context.Context, now time.Time) ([][]cell, error) {
 		rows = append(rows, []cell{{text: "SecretStore/" + store.Name}, {}, ready(store.Status.Conditions), {}})
 	}
 	var all esv1.ExternalSecretList
-	if err := v.List(ctx, &all, client.InNamespace(v.namespace)); err != nil {
+	if err := v.List(ctx, &all, client.InNamespace(namespace)); err != nil {
 		return nil, err
 	}
 	for i := range all.Items {
@@ -44,20 +45,29 @@ func (v *view) delivery(ctx context.Context, es *esv1.ExternalSecret, now time.T
 	if name == "" {
 		name = es.Name
 	}
-	synced := cell{}
-	if at := es.Status.RefreshTime; at != nil {
-		synced.text = max(now.Sub(at.Time).Truncate(time.Second), 0).String() + " ago"
-	}
 	rows := [][]cell{{
 		{text: "ExternalSecret/" + es.Name}, {text: kind + "/" + es.Spec.SecretStoreRef.Name},
-		ready(es.Status.Conditions), synced,
+		ready(es.Status.Conditions), ago(es.Status.RefreshTime, now),
 	}}
-	secret := cell{"not there yet", dim}
+	return append(rows, v.secret(ctx, types.NamespacedName{Namespace: es.Namespace, Name: name}))
+}
+
+// secret is the row of a Secret.
+func (v *view) secret(ctx context.Context, name types.NamespacedName) []cell {
+	state := cell{"not there yet", dim}
 	var got corev1.Secret
-	if v.Get(ctx, types.NamespacedName{Namespace: v.namespace, Name: name}, &got) == nil {
-		secret = cell{fmt.Sprintf("%d keys", len(got.Data)), green}
+	if v.Get(ctx, name, &got) == nil {
+		state = cell{fmt.Sprintf("%d keys", len(got.Data)), green}
 	}
-	return append(rows, []cell{{text: "Secret/" + name}, {}, secret, {}})
+	return []cell{{text: "Secret/" + name.Name}, {}, state, {}}
+}
+
+// ago is how long ago something was; nothing if it was not yet.
+func ago(at *metav1.Time, now time.Time) cell {
+	if at == nil {
+		return cell{}
+	}
+	return cell{text: max(now.Sub(at.Time).Truncate(time.Second), 0).String() + " ago"}
 }
 
 // ready is the condition Ready in a word.

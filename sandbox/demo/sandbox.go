@@ -13,12 +13,13 @@ import (
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
-// sandbox is everything that runs: a control plane, a Vault, and Tacit's own
-// operator on both.
+// sandbox is everything that runs: a control plane, a Vault, later a Doppler,
+// and Tacit's own operator on all of them.
 type sandbox struct {
 	root     string
 	plane    *testkit.Plane
 	vault    *testkit.Vault
+	clouds   *testkit.Clouds
 	operator *operator
 }
 
@@ -66,6 +67,11 @@ func (b *sandbox) startVault(ctx context.Context) (err error) {
 	return err
 }
 
+func (b *sandbox) startClouds(ctx context.Context) (err error) {
+	b.clouds, err = testkit.StartClouds(ctx, testkit.CloudsOptions{})
+	return err
+}
+
 func (b *sandbox) installCRDs(ctx context.Context) error {
 	crds, err := exec.CommandContext(ctx, b.binary(), "crds").Output()
 	if err != nil {
@@ -109,6 +115,9 @@ func (b *sandbox) stop() error {
 		b.operator.stop()
 	}
 	var errs []error
+	if b.clouds != nil {
+		errs = append(errs, b.clouds.Stop())
+	}
 	if b.vault != nil {
 		errs = append(errs, b.vault.Stop())
 	}

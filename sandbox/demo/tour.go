@@ -13,6 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
 )
 
 // tour leads along the road. Each stop shows one thing and fails if it is not
@@ -55,16 +57,25 @@ func newTour(ctx context.Context, b *sandbox, s *screen) (*tour, error) {
 	if _, err := b.kubectl(ctx, "", "config", "set-context", "--current", "--namespace="+t.example.namespace()); err != nil {
 		return nil, err
 	}
-	t.view, err = watch(ctx, b.plane.Config(), t.example.namespace(), t.tell)
+	t.view, err = watch(ctx, b.plane.Config(), t.tell, []client.Object{
+		&corev1.Secret{}, &esv1.SecretStore{}, &esv1.ExternalSecret{},
+	}, t.example.namespace())
 	return t, err
 }
 
-// tell notes a Secret as the watch saw it.
-func (t *tour) tell(secret *corev1.Secret) {
-	if secret.Name != t.example.target() {
+// tell notes a Secret whose data the watch saw change.
+func (t *tour) tell(before, after client.Object) {
+	old, _ := before.(*corev1.Secret)
+	secret, ok := after.(*corev1.Secret)
+	if !ok || client.ObjectKeyFromObject(secret) != t.target() || content(old) == content(secret) {
 		return
 	}
-	line := "  " + time.Now().Format("15:04:05.000") + "  " + t.paint(bold, "Secret/"+secret.Name+" holds "+content(secret))
+	t.event(time.Now(), "Secret/%s holds %s", secret.Name, content(secret))
+}
+
+// event says what the watch saw, and when.
+func (t *tour) event(at time.Time, format string, args ...any) {
+	line := "  " + at.Format("15:04:05.000") + "  " + t.paint(bold, fmt.Sprintf(format, args...))
 	if t.live { // all of it stands in the table
 		width, _ := t.size()
 		line = fit(line, width)
@@ -81,8 +92,8 @@ func (t *tour) apply(ctx context.Context) error {
 	if err := t.vault.Put(ctx, t.key, t.fields); err != nil {
 		return fmt.Errorf("write the example's secret to Vault: %w", err)
 	}
-	manifests := t.file("quickstart")
-	replaced, err := t.example.adapt(manifests, t.vault.Addr, t.vault.RootToken)
+	dir := t.file("quickstart")
+	replaced, err := t.example.adapt(dir, t.example.fields(t.vault.Addr, t.vault.RootToken)...)
 	if err != nil {
 		return err
 	}
@@ -93,7 +104,7 @@ func (t *tour) apply(ctx context.Context) error {
 	}
 	t.show(t.table(ctx))
 	end := t.step("applied, until the Secret is there")
-	if _, err := t.kubectl(ctx, "", "apply", "-f", manifests); err != nil {
+	if _, err := t.kubectl(ctx, "", "apply", "-f", dir); err != nil {
 		return end(err)
 	}
 	return end(t.arrives(ctx, time.Minute, ""))
@@ -103,7 +114,7 @@ func (t *tour) apply(ctx context.Context) error {
 func (t *tour) table(ctx context.Context) func() []string {
 	var lines []string
 	return func() []string {
-		rows, err := t.view.road(ctx, time.Now())
+		rows, err := t.view.road(ctx, t.example.namespace(), time.Now())
 		if err != nil {
 			return lines
 		}
@@ -219,9 +230,7 @@ func (t *tour) invite() {
   kubectl delete secret %s   # is made anew
   kubectl describe externalsecret %s
   curl -s http://%s/metrics | grep ^tacit_
-  tail -f %s
-
-Ctrl-C ends it and leaves nothing behind.`,
+  tail -f %s`,
 		t.paint(bold, "Try it from another terminal:"),
 		t.plane.Kubeconfig(), filepath.Dir(t.plane.KubectlPath()),
 		t.vault.Addr, t.vault.RootToken, t.json(), t.key,

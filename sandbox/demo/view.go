@@ -17,13 +17,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	dopplerv1 "github.com/tacit-secrets/tacit/api/doppler/v1alpha1"
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
 )
 
-// view is what a watch shows of a namespace, as it changes.
+// view is what a watch shows of some namespaces, as it changes.
 type view struct {
 	cache.Cache
-	namespace string
 
 	mu   sync.Mutex
 	next chan struct{} // closed at the next change
@@ -31,7 +31,7 @@ type view struct {
 
 func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, esv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, esv1.AddToScheme, dopplerv1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, err
 		}
@@ -39,25 +39,33 @@ func newScheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-// watch watches the namespace until ctx ends. It tells told about each Secret
-// that is made, or whose data changes.
-func watch(ctx context.Context, config *rest.Config, namespace string, told func(*corev1.Secret)) (*view, error) {
+// told is told what the watch sees: an object as it was and as it is. What is
+// there already when the watch begins is no news; before is nil for what comes
+// later.
+type told func(before, after client.Object)
+
+// watch watches these kinds in these namespaces until ctx ends.
+func watch(ctx context.Context, config *rest.Config, told told, kinds []client.Object, namespaces ...string) (*view, error) {
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
 	}
-	c, err := cache.New(config, cache.Options{Scheme: scheme, DefaultNamespaces: map[string]cache.Config{namespace: {}}})
-	if err != nil {
-		return nil, fmt.Errorf("watch namespace %s: %w", namespace, err)
+	in := map[string]cache.Config{}
+	for _, namespace := range namespaces {
+		in[namespace] = cache.Config{}
 	}
-	v := &view{Cache: c, namespace: namespace, next: make(chan struct{})}
-	for _, kind := range []client.Object{&corev1.Secret{}, &esv1.SecretStore{}, &esv1.ExternalSecret{}} {
+	c, err := cache.New(config, cache.Options{Scheme: scheme, DefaultNamespaces: in})
+	if err != nil {
+		return nil, fmt.Errorf("watch namespaces %v: %w", namespaces, err)
+	}
+	v := &view{Cache: c, next: make(chan struct{})}
+	for _, kind := range kinds {
 		informer, err := c.GetInformer(ctx, kind, cache.BlockUntilSynced(false))
 		if err != nil {
-			return nil, fmt.Errorf("watch namespace %s: %w", namespace, err)
+			return nil, fmt.Errorf("watch namespaces %v: %w", namespaces, err)
 		}
 		if _, err := informer.AddEventHandler(v.handler(told)); err != nil {
-			return nil, fmt.Errorf("watch namespace %s: %w", namespace, err)
+			return nil, fmt.Errorf("watch namespaces %v: %w", namespaces, err)
 		}
 	}
 	go func() { _ = c.Start(ctx) }() // ends with ctx, and fails only if started twice
@@ -65,20 +73,22 @@ func watch(ctx context.Context, config *rest.Config, namespace string, told func
 	return v, ctx.Err()
 }
 
-func (v *view) handler(told func(*corev1.Secret)) toolscache.ResourceEventHandler {
+func (v *view) handler(told told) toolscache.ResourceEventHandler {
+	tell := func(before, after any) {
+		old, _ := before.(client.Object)
+		if obj, ok := after.(client.Object); ok {
+			told(old, obj)
+		}
+	}
 	return toolscache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: func(obj any, isInInitialList bool) {
-			if secret, ok := obj.(*corev1.Secret); ok && !isInInitialList {
-				told(secret)
+			if !isInInitialList {
+				tell(nil, obj)
 			}
 			v.changed()
 		},
 		UpdateFunc: func(old, obj any) {
-			before, _ := old.(*corev1.Secret)
-			after, _ := obj.(*corev1.Secret)
-			if after != nil && content(before) != content(after) {
-				told(after)
-			}
+			tell(old, obj)
 			v.changed()
 		},
 		DeleteFunc: func(any) { v.changed() },
