@@ -27,6 +27,10 @@ type Destination struct {
 
 	// Marks are how the language tells its Secrets from others.
 	Marks Marks
+	// Yield: what is there already and is not the object's is left alone, unless
+	// it says otherwise. Nil is what the policy says. It is for Owner and Orphan,
+	// and what is made under it is kept as it should be, owned or not.
+	Yield *Yield
 	// Owner is set as the Secret's controller under Owner.
 	Owner Object
 	// FieldManager that writes appear under; at most 128 bytes.
@@ -69,6 +73,20 @@ type Marks struct {
 	// Stale are annotations of the original tool that speak of the data and
 	// would be wrong after a write of ours: they go with it.
 	Stale []string
+}
+
+// Yield are the annotations that count on a Secret which is there already, each
+// with the value "true".
+type Yield struct {
+	// Managed gives the Secret up: all of it is replaced, and it is the object's
+	// from then on.
+	Managed string
+	// Patch has the Secret added to: what is in it beside what the object has
+	// stays, and so does its owner, unless Managed gives it up too.
+	Patch string
+	// Unowned tells, without an owner reference, that it is the object's, if it
+	// was written by us or by one of Marks.Makers.
+	Unowned string
 }
 
 // Stamp is a fact of a write that an annotation shows.

@@ -35,6 +35,9 @@ type Template struct {
 	// Merge keeps the values that were read beside what Data renders;
 	// otherwise a template with data replaces them.
 	Merge bool
+	// Lax: a value that is not there reads "<no value>", as Go has it; otherwise
+	// it is an error.
+	Lax bool
 	// Data, Labels and Annotations are templates by key.
 	Data, Labels, Annotations map[string]string
 	// From renders further templates, before Data, Labels and Annotations.

@@ -96,7 +96,7 @@ func (s *shaper) all(t *delivery.Template) error {
 	} {
 		for _, key := range slices.Sorted(maps.Keys(part.texts)) {
 			field := fmt.Sprintf("%s.%s[%q]", t.Field, part.field, key)
-			out, err := s.run.Render(tmpl.Source{Text: part.texts[key]}, s.vars, false)
+			out, err := s.run.Render(tmpl.Source{Text: part.texts[key]}, s.vars, t.Lax)
 			if err != nil {
 				return fail(field, err)
 			}
