@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"filippo.io/age"
-	"filippo.io/age/armor"
+	ascii "filippo.io/age/armor" //nolint:misspell // its name
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -62,7 +62,7 @@ func Export(w io.Writer, secrets []corev1.Secret, to ...age.Recipient) ([]Fault,
 }
 
 func encrypt(w io.Writer, text []byte, to []age.Recipient) error {
-	shell := armor.NewWriter(w)
+	shell := ascii.NewWriter(w)
 	in, err := age.Encrypt(shell, to...)
 	if err != nil {
 		return fmt.Errorf("encrypt the backup: %w", err)
@@ -89,8 +89,8 @@ func Import(r io.Reader, with ...age.Identity) ([]corev1.Secret, error) {
 func decrypt(r io.Reader, with []age.Identity) ([]byte, error) {
 	in := bufio.NewReader(io.LimitReader(r, 2*MaxBackup))
 	var file io.Reader = in
-	if head, _ := in.Peek(len(armor.Header)); string(head) == armor.Header {
-		file = armor.NewReader(in)
+	if head, _ := in.Peek(len(ascii.Header)); string(head) == ascii.Header {
+		file = ascii.NewReader(in)
 	}
 	out, err := age.Decrypt(file, with...)
 	var none *age.NoIdentityMatchError

@@ -27,14 +27,11 @@ func (k Key) String() string               { return "key " + k.ID.String() }
 func (k Key) GoString() string             { return k.String() }
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// size is the length of an RSA ciphertext for the key.
-func (k Key) size() int { return k.private.Size() }
-
 // unwrap decrypts what wrap encrypted; ok is false if it was for another key
 // or label, which is all that can be known.
 func (k Key) unwrap(ciphertext []byte, label string) (content []byte, ok bool) {
-	if len(ciphertext) != k.size() {
-		return nil, false
+	if len(ciphertext) != k.private.Size() {
+		return nil, false // no decryption is needed to know
 	}
 	content, err := rsa.DecryptOAEP(sha256.New(), nil, k.private, ciphertext, []byte(label))
 	return content, err == nil && len(content) == contentKeySize

@@ -167,6 +167,32 @@ func TestABrokenKeyHurtsNoOther(t *testing.T) {
 	}
 }
 
+func TestTheFirstKeyGoesOutOfUseLikeOthers(t *testing.T) {
+	t.Parallel()
+	p := pairs()
+	for label, want := range map[string]string{"": ids(p[0]), "active": ids(p[0]), "compromised": ""} {
+		secrets := secretsOf(t)
+		create(t, secrets, keySecret("sealed-secrets-key", label, p[0]))
+		r := loaded(t, secrets, sealing.Options{})
+		if ring(r) != want || len(r.Faults()) > 0 {
+			t.Errorf("marked %q: the keys are %q, faults %v", label, ring(r), r.Faults())
+		}
+	}
+}
+
+func TestAKeyInTwoSecretsIsOne(t *testing.T) {
+	t.Parallel()
+	p := pairs()
+	secrets := secretsOf(t)
+	none := keySecret("a", sealing.KeyActive, p[0])
+	none.Data["tls.crt"] = nil
+	create(t, secrets, none, keySecret("b", sealing.KeyActive, p[0]), keySecret("c", sealing.KeyActive, p[0]), keySecret("d", sealing.KeyActive, p[1]))
+	r := loaded(t, secrets, sealing.Options{})
+	if got := r.Certificates(); ring(r) != ids(p[1], p[0]) || len(got) != 2 || got[1].ID != p[0].key.ID {
+		t.Errorf("the keys are %s, with certificates %v", ring(r), got)
+	}
+}
+
 func TestFailuresSayWhichEntryAndWhy(t *testing.T) {
 	t.Parallel()
 	p := pairs()

@@ -105,9 +105,3 @@ func keySecret(name string, key Key, cert *Certificate) *corev1.Secret {
 		},
 	}
 }
-
-// isKey reports that the Secret holds a key in use.
-func isKey(s *corev1.Secret, prefix string) bool {
-	value, marked := s.Labels[KeyLabel]
-	return value == KeyActive || !marked && s.Name == prefix
-}

@@ -1,7 +1,6 @@
 package sealing
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -46,7 +45,7 @@ func (r *Keyring) first(ctx context.Context) (*corev1.Secret, error) {
 	}
 	for i := range list.Items {
 		s := &list.Items[i]
-		if _, marked := s.Labels[KeyLabel]; !marked && isKey(s, r.opts.Prefix) {
+		if _, marked := s.Labels[KeyLabel]; !marked {
 			return s, nil
 		}
 	}
@@ -144,9 +143,6 @@ func (r *Keyring) set(all []*corev1.Secret) {
 	next := ring{loaded: true, turn: r.ring.turn}
 	seen := make(map[string]parsed, len(all))
 	for _, s := range all {
-		if !isKey(s, r.opts.Prefix) {
-			continue
-		}
 		p, ok := r.parsed[s.Name]
 		if !ok || s.ResourceVersion == "" || p.version != s.ResourceVersion {
 			p = parsed{version: s.ResourceVersion}
@@ -172,23 +168,24 @@ func (r *Keyring) set(all []*corev1.Secret) {
 	r.ring = next
 }
 
-// ordered sorts the newest first, and takes each key once.
+// ordered takes each key once, from a Secret with its certificate if there is
+// one, and sorts the newest first.
 func ordered(keys []ringKey) []ringKey {
-	slices.SortFunc(keys, func(a, b ringKey) int {
+	var out []ringKey
+	for _, k := range keys {
+		i := slices.IndexFunc(out, func(o ringKey) bool { return o.ID == k.ID })
+		switch {
+		case i < 0:
+			out = append(out, k)
+		case out[i].cert == nil:
+			out[i] = k
+		}
+	}
+	slices.SortFunc(out, func(a, b ringKey) int {
 		if c := b.since.Compare(a.since); c != 0 {
 			return c
 		}
 		return strings.Compare(b.secret, a.secret)
 	})
-	var out []ringKey
-	for _, k := range keys {
-		i := slices.IndexFunc(out, func(o ringKey) bool { return bytes.Equal(o.ID[:], k.ID[:]) })
-		switch {
-		case i < 0:
-			out = append(out, k)
-		case out[i].cert == nil:
-			out[i] = k // the same key in another Secret, with its certificate
-		}
-	}
 	return out
 }

@@ -86,6 +86,39 @@ func TestManyKeysDoNotMeanManyDecryptions(t *testing.T) {
 	}(), 1)
 }
 
+// Two workers that open objects of different keys do not lead each other
+// astray.
+func TestTheEntriesOfAnObjectFollowEachOther(t *testing.T) {
+	t.Parallel()
+	r, certs := ringOf(t, 4)
+	s := object(t, 2, certs[3])
+	o, err := r.opener(t.Context(), &s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	o.stop = func() error { n++; return nil }
+	for _, want := range []int{4, 5} {
+		if _, _, err := o.open(s.Entries[fmt.Sprint(want-4)]); err != nil || n != want {
+			t.Errorf("%d decryptions, want %d; %v", n, want, err)
+		}
+		r.memory.fitted(mark{}, certs[1].ID)
+	}
+}
+
+// What is the first part of the original's form must not be a stanza.
+func TestAStanzaHasALabelOfItsOwn(t *testing.T) {
+	t.Parallel()
+	r, certs := ringOf(t, 1)
+	s, err := newStanza(rand.Reader, &certs[0], "shop/db", make([]byte, contentKeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := r.Keys()[0].unwrap(s.wrapped, "shop/db"); ok {
+		t.Error("it serves as the original's")
+	}
+}
+
 func TestAHopelessObjectCostsOnce(t *testing.T) {
 	t.Parallel()
 	const keys = 5

@@ -39,9 +39,6 @@ func openOriginal(keys []Key, label string, ciphertext []byte, stop func() error
 		return nil, KeyID{}, err
 	}
 	for _, k := range keys {
-		if k.size() != len(wrapped) {
-			continue // no decryption is needed to know
-		}
 		if err := stop(); err != nil {
 			return nil, KeyID{}, err
 		}
