@@ -9,6 +9,7 @@ import (
 
 	dopplerv1alpha1 "github.com/tacit-secrets/tacit/api/doppler/v1alpha1"
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
+	sealedv1alpha1 "github.com/tacit-secrets/tacit/api/sealedsecrets/v1alpha1"
 )
 
 // TestSchemasAreCurrent compares the schemas with the types that they are
@@ -21,6 +22,7 @@ func TestSchemasAreCurrent(t *testing.T) {
 		"secretstores":        reflect.TypeFor[esv1.SecretStore](),
 		"clustersecretstores": reflect.TypeFor[esv1.ClusterSecretStore](),
 		"dopplersecrets":      reflect.TypeFor[dopplerv1alpha1.DopplerSecret](),
+		sealedSecrets:         reflect.TypeFor[sealedv1alpha1.SealedSecret](),
 	} {
 		for _, part := range []string{"Spec", "Status"} {
 			field, _ := typ.FieldByName(part)
