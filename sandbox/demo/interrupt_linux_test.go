@@ -34,7 +34,7 @@ func TestNothingIsLeft(t *testing.T) {
 		{"Ctrl-C while the control plane starts", "==> control plane", syscall.SIGINT, 130},
 		{"SIGTERM while Vault starts", "==> Vault", syscall.SIGTERM, 130},
 		{"Ctrl-C while a change is on its way", "==> changed in Vault", syscall.SIGINT, 130},
-		{"SIGTERM while a restart is on its way", "==> changed in Doppler", syscall.SIGTERM, 130},
+		{"SIGTERM after Doppler started", "==> applied, until the Deployment", syscall.SIGTERM, 130},
 		{"to its end", "", 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

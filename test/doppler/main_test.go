@@ -3,10 +3,11 @@
 package doppler_test
 
 import (
+	"testing"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"testing"
 
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
 	"github.com/tacit-secrets/tacit/test/doppler/dopplertest"

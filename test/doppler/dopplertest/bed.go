@@ -41,6 +41,7 @@ type Bed struct {
 	Token   string
 }
 
+// NewBed makes the project and the token Secret in the bed.
 func NewBed(t *testing.T, bed *operatortest.Bed, secrets map[string]string) Bed {
 	t.Helper()
 	b := Bed{Bed: bed, Doppler: testkit.SharedClouds(t).Doppler}
@@ -92,6 +93,7 @@ func Manifest(name, namespace string, spec ...string) string {
 	return text
 }
 
+// Must fails the test on an error.
 func (b Bed) Must(err error) {
 	b.T.Helper()
 	if err != nil {
@@ -111,6 +113,7 @@ func (b Bed) DopplerSecret(name string) *dopplerv1.DopplerSecret {
 	return b.DopplerSecretIn(b.NS, name)
 }
 
+// DopplerSecretIn is that of another namespace.
 func (b Bed) DopplerSecretIn(namespace, name string) *dopplerv1.DopplerSecret {
 	b.T.Helper()
 	ds := &dopplerv1.DopplerSecret{}
@@ -137,6 +140,7 @@ func (b Bed) Carries(name string, pairs ...string) *corev1.Secret {
 	return b.CarriesIn(b.NS, name, pairs...)
 }
 
+// CarriesIn is Carries in another namespace.
 func (b Bed) CarriesIn(namespace, name string, pairs ...string) *corev1.Secret {
 	b.T.Helper()
 	want := map[string]string{}
@@ -185,6 +189,7 @@ func (b Bed) Says(name, kind string, status metav1.ConditionStatus, reason strin
 	return b.SaysIn(b.NS, name, kind, status, reason, parts...)
 }
 
+// SaysIn is Says in another namespace. It returns the message.
 func (b Bed) SaysIn(namespace, name, kind string, status metav1.ConditionStatus, reason string, parts ...string) (message string) {
 	b.T.Helper()
 	b.Eventually(func() error {
@@ -218,6 +223,7 @@ func (b Bed) Broken(name string, parts ...string) (message string) {
 	return b.BrokenIn(b.NS, name, parts...)
 }
 
+// BrokenIn is Broken in another namespace.
 func (b Bed) BrokenIn(namespace, name string, parts ...string) (message string) {
 	b.T.Helper()
 	message = b.SaysIn(namespace, name, SyncReady, metav1.ConditionFalse, "Error", append(parts, "Secret update failed: ")...)
