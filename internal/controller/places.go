@@ -269,7 +269,7 @@ func (r *deliveryReconciler) intact(plan *delivery.Delivery, mem *memory, places
 	switch {
 	case len(former) > 0:
 		return false
-	case len(places) == 0, dest.Creation == delivery.Orphan,
+	case len(places) == 0, dest.Creation == delivery.Orphan && dest.Yield == nil,
 		mem.result == delivery.Retained, mem.result == delivery.Deleted:
 		return true
 	}

@@ -36,6 +36,8 @@ type Target struct {
 	Seen *metav1.PartialObjectMetadata
 	// Memory is what the last Apply left.
 	Memory Memory
+	// patching: the Secret asks for additions alone. See on.
+	patching bool
 }
 
 // OwnerOf names the object whose target another is, by what is written on it.
@@ -140,7 +142,7 @@ func (w *Writer) Apply(ctx context.Context, dest *Target, want Desired) (Result,
 	case err != nil:
 		return Result{}, wrap(dest, err)
 	}
-	return w.update(ctx, dest, want, current, digest)
+	return w.update(ctx, dest.on(&current.meta), want, current, digest)
 }
 
 // checkSize refuses what the API server would (ValidateSecret: the sum of the
@@ -198,7 +200,7 @@ func Holds(dest *Target, seen *metav1.PartialObjectMetadata) bool {
 // to remember from now on.
 func (w *Writer) Recognise(ctx context.Context, dest *Target) (Memory, bool) {
 	mem := dest.Memory
-	if mem.Version == "" || mem.Name != dest.Name || mem.Frozen || dest.Creation.Merges() {
+	if mem.Version == "" || mem.Name != dest.Name || mem.Frozen || dest.merges() {
 		return mem, false
 	}
 	objs, err := w.objects(ctx, dest)
@@ -208,6 +210,9 @@ func (w *Writer) Recognise(ctx context.Context, dest *Target) (Memory, bool) {
 	got, err := objs.get(ctx, dest.Name)
 	if err != nil || got.DeletionTimestamp != nil {
 		return mem, false // the run that follows finds out
+	}
+	if dest.on(&got.ObjectMeta).merges() {
+		return mem, false
 	}
 	if dest.Creation == delivery.Owner && controller(&got.ObjectMeta, dest) != ours {
 		return mem, false
@@ -267,10 +272,10 @@ type state struct {
 func (w *Writer) current(ctx context.Context, dest *Target, wantType string) (state, error) {
 	seen, mem := dest.Seen, dest.Memory
 	known := seen != nil && mem.Name == dest.Name && mem.Version != "" && mem.Version == seen.ResourceVersion
-	// What is Marked and comes to be of another type is read, for it cannot be
-	// written: see unchangeable.
-	retyped := dest.Creation == delivery.Marked && mem.Type != wantType
-	if known && mem.Immutable == dest.Immutable && !dest.Creation.Merges() && !retyped {
+	// What comes to be of another type is read where it cannot be written, see
+	// unchangeable, and so is what may have to be refused for being immutable.
+	fixed := (dest.Creation == delivery.Marked || dest.Yield != nil) && mem.Type != wantType || dest.Yield != nil && mem.Immutable
+	if known && mem.Immutable == dest.Immutable && !dest.on(&seen.ObjectMeta).merges() && !fixed {
 		return state{meta: seen.ObjectMeta, memory: mem, empty: mem.Empty, labels: mem.Labels, annotations: mem.Annotations}, nil
 	}
 	objs, err := w.objects(ctx, dest)
@@ -281,10 +286,14 @@ func (w *Writer) current(ctx context.Context, dest *Target, wantType string) (st
 	if err != nil {
 		return state{}, err
 	}
-	owned := ownedFields(got.ManagedFields, func(manager string) bool { return manager == dest.FieldManager })
+	owned := ownedFields(got.ManagedFields, dest.writers(true))
+	meta := owned
+	if dest.Yield != nil && controller(&got.ObjectMeta, dest) == ours {
+		meta = ownedFields(got.ManagedFields, dest.writers(false))
+	}
 	return state{
 		meta: got.ObjectMeta, full: got, empty: len(got.Data) == 0, keys: owned.under("f:data"),
-		labels: owned.under("f:metadata", "f:labels"), annotations: owned.under("f:metadata", "f:annotations"),
+		labels: meta.under("f:metadata", "f:labels"), annotations: meta.under("f:metadata", "f:annotations"),
 	}, nil
 }
 

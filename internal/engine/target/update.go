@@ -39,11 +39,15 @@ func (w *Writer) update(ctx context.Context, dest *Target, want Desired, cur sta
 		}
 		return w.remake(ctx, dest, want, cur, digest)
 	}
-	right := cur.full != nil && holds(dest, want, cur) && !adopting
+	// What is not to be owned is ours as soon as it is right.
+	right := cur.full != nil && holds(dest, want, cur) && (!adopting || dest.Creation == delivery.Orphan)
 	if right {
 		return Result{Memory: remember(cur.full, want, digest)}, nil
 	}
-	if cur.full != nil && cur.full.Immutable != nil && *cur.full.Immutable {
+	if adopting && dest.Yield != nil && !dest.merges() {
+		cur.whole()
+	}
+	if cur.full != nil && cur.full.Immutable != nil && *cur.full.Immutable && !onlyMeta(dest, want, cur) {
 		return w.frozen(ctx, dest, want, cur, adopting, digest)
 	}
 	if cur.full == nil && cur.memory.Immutable {
@@ -97,12 +101,15 @@ func reserved(dest *Target) bool {
 		(trusted[types.NamespacedName{Name: dest.Name}] || trusted[types.NamespacedName{Namespace: dest.Namespace, Name: dest.Name}])
 }
 
-// unchangeable says why an object that is Marked cannot become what is
-// desired; nil if it can. The other policies leave that to the API server's
-// own words.
+// unchangeable says why an object that is Marked, or written under Yield,
+// cannot become what is desired; nil if it can. The other policies leave that to
+// the API server's own words.
 func unchangeable(dest *Target, want Desired, cur state) error {
-	if dest.Creation != delivery.Marked || dest.kind() != kindSecret || cur.full == nil {
+	if dest.Creation != delivery.Marked && dest.Yield == nil || dest.kind() != kindSecret || cur.full == nil {
 		return nil
+	}
+	if dest.patching && want.Type == "" {
+		return nil // it may be of any
 	}
 	have, wanted := string(cur.full.Type), cmp.Or(want.Type, string(corev1.SecretTypeOpaque))
 	if have == wanted {
@@ -139,13 +146,19 @@ func (w *Writer) frozen(ctx context.Context, dest *Target, want Desired, cur sta
 	if dest.Remake && !adopting {
 		return w.remake(ctx, dest, want, cur, digest)
 	}
-	if dest.Immutable && mine {
+	if dest.Immutable && mine && dest.Yield == nil {
 		mem := remember(cur.full, want, digest)
 		mem.Frozen = !sameData(dest, want, cur)
 		return Result{Memory: mem}, nil
 	}
 	return Result{}, &delivery.Error{Kind: delivery.TargetImmutable, Message: fmt.Sprintf(
 		"%s is immutable and holds something else: delete it to have it made anew", dest.ref())}
+}
+
+// onlyMeta reports that nothing of the data of an immutable Secret is to change:
+// then it can be written all the same.
+func onlyMeta(dest *Target, want Desired, cur state) bool {
+	return dest.Yield != nil && sameData(dest, want, cur)
 }
 
 // controlledBy is who controls a Secret.
@@ -181,8 +194,11 @@ func group(apiVersion string) string {
 // claim reports whether the write takes the Secret over from nobody, or why
 // it must not be written.
 func (w *Writer) claim(ctx context.Context, dest *Target, want Desired, cur state) (adopting bool, err error) {
-	if dest.Creation == delivery.Marked {
+	switch {
+	case dest.Creation == delivery.Marked:
 		return claimMarked(dest, cur)
+	case dest.Yield != nil:
+		return claimYield(dest, cur)
 	}
 	switch controller(&cur.meta, dest) {
 	case sibling:
@@ -213,7 +229,7 @@ func (w *Writer) contested(ctx context.Context, dest *Target, want Desired, cur 
 	for _, key := range theirs.under("f:data") {
 		_, wanted := want.Data[key]
 		_, there := cur.full.Data[key]
-		if there && (wanted || !dest.Creation.Merges()) {
+		if there && (wanted || !dest.merges()) {
 			return &delivery.Error{Kind: delivery.TargetOwned, Message: fmt.Sprintf(
 				"key %q of %s is written by another %s (field manager %s): give one of the two another target.name or key",
 				key, dest.ref(), dest.Owner.Kind, theirs.managerOf(key))}
@@ -259,7 +275,7 @@ func sameData(dest *Target, want Desired, cur state) bool {
 			return false
 		}
 	}
-	if !dest.Creation.Merges() {
+	if !dest.merges() {
 		return len(cur.full.Data) == len(want.Data)
 	}
 	return !slices.ContainsFunc(cur.keys, func(k string) bool { _, wanted := want.Data[k]; return !wanted })
@@ -280,7 +296,7 @@ func hasMeta(have, want map[string]string, mine []string) bool {
 func patch(dest *Target, want Desired, cur state) map[string]any {
 	data := map[string]any{}
 	switch {
-	case dest.Creation.Merges():
+	case dest.merges():
 		for _, k := range cur.keys {
 			data[k] = nil
 		}
