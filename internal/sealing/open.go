@@ -28,6 +28,11 @@ func (r *Keyring) Open(ctx context.Context, s delivery.Sealed) (secret.Data, err
 	return o.data()
 }
 
+// Unseal is Open, as the engine calls it.
+func (r *Keyring) Unseal(ctx context.Context, s delivery.Sealed) (secret.Data, error) {
+	return r.Open(ctx, s)
+}
+
 // Reseal makes the newest key one that opens every entry, see the function of
 // that name. It returns all entries. The error is as for Open.
 func (r *Keyring) Reseal(ctx context.Context, random io.Reader, s delivery.Sealed) (map[string]string, error) {
