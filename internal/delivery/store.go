@@ -15,6 +15,9 @@ func (r StoreRef) String() string { return r.Kind + ` "` + r.Name + `"` }
 // Store is how to reach one backend: a store object, translated.
 type Store struct {
 	Ref StoreRef
+	// Label is how messages name a store that a manifest describes itself, and
+	// whose Ref says nothing to users.
+	Label string
 	// Object is the manifest, with its generation.
 	Object Object
 	// Class is the controller that it is meant for; empty is any.

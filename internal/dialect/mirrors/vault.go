@@ -30,7 +30,7 @@ func (t *translation) vault(field string, v *v1alpha2.VaultSpec) (delivery.Store
 	}
 	ref := t.ref(config)
 	if !slices.ContainsFunc(t.plan.Inline, func(s delivery.Store) bool { return s.Ref == ref }) {
-		t.plan.Inline = append(t.plan.Inline, delivery.Store{Ref: ref, Config: config})
+		t.plan.Inline = append(t.plan.Inline, delivery.Store{Ref: ref, Label: "Vault at " + config.Server, Config: config})
 	}
 	return ref, path
 }
