@@ -60,6 +60,8 @@ type Shared struct {
 	Matcher *spread.Matcher
 	// Clusters are the other clusters that copies may go to.
 	Clusters Clusters
+	// Keys open sealed data; nil where none is opened.
+	Keys Keys
 	// Reloadable counts the workloads that restart when a Secret changes.
 	Reloadable func(namespace, name string) int
 	// Observe is told how each run of a plan ended, and that of an object

@@ -136,6 +136,13 @@ func (m *memories) forget(name types.NamespacedName) {
 	delete(m.by, name)
 }
 
+// failing reports that the object's last run failed.
+func (m *memories) failing(name types.NamespacedName) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.by[name].failures > 0
+}
+
 // wrote reports that the object itself brought that place to that version.
 func (m *memories) wrote(name types.NamespacedName, p place, version string) bool {
 	m.mu.Lock()

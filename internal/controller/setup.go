@@ -136,6 +136,9 @@ func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, nam
 	for _, s := range kinds {
 		sources = append(sources, fromKind(cache, s.Kind().New(), onStore(s, r.wakeByStore)))
 	}
+	if shared.Keys != nil && !kind.Annotated {
+		sources = append(sources, r.onKeys())
+	}
 	if shared.ClusterScoped {
 		sources = append(sources,
 			fromKind(cache, partial("Namespace"), onLabels(r.wakeByNamespace)),

@@ -62,6 +62,9 @@ func planKeys(plan *delivery.Delivery) []string {
 	for i := range plan.Inline {
 		keys = append(keys, storeKeys(&plan.Inline[i])...)
 	}
+	if opens(plan) {
+		keys = append(keys, sealedKey)
+	}
 	if t := plan.Shape.Template; t != nil {
 		for _, from := range t.From {
 			if from.Object != nil {

@@ -32,8 +32,10 @@ type Engine struct {
 	Writer *target.Writer
 	// Rollouts restarts workloads; nil where the operator restarts none.
 	Rollouts Restarter
-	Limits   shape.Limits
-	Now      func() time.Time
+	// Sealed opens sealed data; nil where the operator opens none.
+	Sealed Unsealer
+	Limits shape.Limits
+	Now    func() time.Time
 }
 
 // Stores are the stores of one object, by the rights of its namespace. They
@@ -52,6 +54,13 @@ type Restarter interface {
 	// Restart restarts w for the trigger's version, unless the workload's own
 	// record says that it was. The error is a *delivery.Error.
 	Restart(ctx context.Context, w delivery.Workload, trigger, version string) (restarted bool, err error)
+}
+
+// Unsealer opens sealed data with the keys of this cluster.
+type Unsealer interface {
+	// Unseal opens all entries, or none. The error is a *delivery.Error that
+	// holds no value, or that of ctx.
+	Unseal(ctx context.Context, s delivery.Sealed) (secret.Data, error)
 }
 
 // Job is one run of one plan.
@@ -105,7 +114,19 @@ func (e *Engine) Run(ctx context.Context, job Job) (delivery.Outcome, []target.M
 		// Not classified by a stage: its text may hold anything.
 		failed.Err = &delivery.Error{Kind: delivery.Unavailable, Message: "interrupted", Err: err}
 	}
+	failed.Err = labelled(job.Plan, failed.Err)
 	return failed, r.memories
+}
+
+// labelled names the stores that the manifest describes itself as it does.
+func labelled(plan *delivery.Delivery, err *delivery.Error) *delivery.Error {
+	out := *err
+	for i := range plan.Inline {
+		if s := &plan.Inline[i]; s.Label != "" {
+			out.Message = strings.ReplaceAll(out.Message, s.Ref.String(), s.Label)
+		}
+	}
+	return &out
 }
 
 // run is a Run under way.

@@ -54,6 +54,14 @@ func (e *Engine) Object(ctx context.Context, ref delivery.ObjectRef) (fetch.Obje
 	return obj, nil
 }
 
+// Unseal implements fetch.Reader.
+func (e *Engine) Unseal(ctx context.Context, s delivery.Sealed) (secret.Data, error) {
+	if e.Sealed == nil {
+		return nil, &delivery.Error{Kind: delivery.Unsupported, Message: "this operator opens no sealed data"}
+	}
+	return e.Sealed.Unseal(ctx, s)
+}
+
 // template reads a template with the rights of the object's namespace.
 func (e *Engine) template(plan *delivery.Delivery) shape.Lookup {
 	ns := plan.Object.Namespace

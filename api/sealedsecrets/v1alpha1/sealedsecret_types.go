@@ -58,20 +58,12 @@ type EncryptedData map[string]string
 // UnmarshalJSON takes what is no word for an empty one, which never opens. The
 // original's older definitions admit anything here.
 func (d *EncryptedData) UnmarshalJSON(text []byte) error {
-	var entries map[string]json.RawMessage
-	if json.Unmarshal(text, &entries) != nil || entries == nil {
-		*d = nil
-		return nil
+	var entries map[string]any
+	_ = json.Unmarshal(text, &entries) // what is no map has no entries
+	*d = make(EncryptedData, len(entries))
+	for key, entry := range entries {
+		(*d)[key], _ = entry.(string)
 	}
-	out := make(EncryptedData, len(entries))
-	for key, raw := range entries {
-		var word string
-		if json.Unmarshal(raw, &word) != nil {
-			word = ""
-		}
-		out[key] = word
-	}
-	*d = out
 	return nil
 }
 

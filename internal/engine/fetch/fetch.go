@@ -31,6 +31,8 @@ type Reader interface {
 	// Object returns a Secret or ConfigMap of the cluster. Its error is a
 	// *delivery.Error; of kind SourceMissing if the object is not there.
 	Object(ctx context.Context, ref delivery.ObjectRef) (Object, error)
+	// Unseal opens all entries, or none. Its error is a *delivery.Error.
+	Unseal(ctx context.Context, s delivery.Sealed) (secret.Data, error)
 }
 
 // Object is a Secret or ConfigMap of the cluster.
@@ -145,6 +147,8 @@ func take(ctx context.Context, src *delivery.Source, got *read) (secret.Data, er
 		return finish(ctx, src, got.found)
 	case delivery.TakeObject:
 		return got.object.Data, nil
+	case delivery.TakeSealed:
+		return got.opened, nil
 	}
 	return nil, problem(src, delivery.Unsupported, "there is no way to take %q", src.Take)
 }
@@ -201,8 +205,11 @@ func finish(ctx context.Context, src *delivery.Source, data secret.Data) (secret
 
 // where names the source in a message.
 func where(src *delivery.Source) string {
-	if src.Take == delivery.TakeObject {
+	switch src.Take {
+	case delivery.TakeObject:
 		return fmt.Sprintf("%s: %s", src.Field, src.Object)
+	case delivery.TakeSealed:
+		return src.Field
 	}
 	s := fmt.Sprintf("%s: %s", src.Field, src.Store)
 	if src.Take == delivery.TakeFound {

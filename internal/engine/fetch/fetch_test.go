@@ -247,3 +247,27 @@ func TestAnObjectIsTakenAsItIs(t *testing.T) {
 		t.Errorf("of nothing: %v", err)
 	}
 }
+
+func TestSealedDataIsOpened(t *testing.T) {
+	t.Parallel()
+	sealed := func(field string, entries map[string]string) delivery.Source {
+		return delivery.Source{Field: field, Take: delivery.TakeSealed, Sealed: delivery.Sealed{Entries: entries}}
+	}
+	one := sealed("spec.one", map[string]string{"a": "sealed:1", "b": "sealed:" + canary})
+	two := sealed("spec.two", map[string]string{"a": "sealed:2"})
+	got, err := run(t, store(), fetch.Options{}, one, two)
+	wantData(t, got, err, map[string]string{"a": "2", "b": canary})
+
+	bad := sealed("spec.bad", map[string]string{"c": canary})
+	_, err = run(t, store(), fetch.Options{}, one, bad)
+	wantError(t, err, delivery.Refused, "spec.bad: cannot be opened: c")
+
+	_, err = run(t, store(), fetch.Options{}, sealed("spec.keys", map[string]string{"a/b": "sealed:1"}))
+	wantError(t, err, delivery.Invalid, `spec.keys: the key "a/b" has characters`)
+
+	_, err = run(t, store(), fetch.Options{MaxBytes: 5}, one)
+	wantError(t, err, delivery.Malformed, "spec.one: there is more than 5 bytes")
+
+	got, err = run(t, store(), fetch.Options{}, sealed("spec.none", nil))
+	wantData(t, got, err, map[string]string{})
+}

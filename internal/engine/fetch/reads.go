@@ -3,6 +3,8 @@ package fetch
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/tacit-secrets/tacit/internal/backend"
 	"github.com/tacit-secrets/tacit/internal/delivery"
@@ -15,6 +17,7 @@ type read struct {
 	doc     backend.Document
 	object  Object
 	found   secret.Data
+	opened  secret.Data
 	missing bool // the store says so, and that may be skipped
 }
 
@@ -28,7 +31,8 @@ type readKey struct {
 type reads struct {
 	list  []*read
 	byKey map[readKey]*read
-	finds map[*delivery.Source]*read
+	// own are those that no other source can share.
+	own map[*delivery.Source]*read
 }
 
 func keyOf(src *delivery.Source) readKey {
@@ -38,7 +42,7 @@ func keyOf(src *delivery.Source) readKey {
 }
 
 func plan(sources []delivery.Source) *reads {
-	p := &reads{byKey: map[readKey]*read{}, finds: map[*delivery.Source]*read{}}
+	p := &reads{byKey: map[readKey]*read{}, own: map[*delivery.Source]*read{}}
 	for i := range sources {
 		src := &sources[i]
 		if p.of(src) != nil {
@@ -46,8 +50,8 @@ func plan(sources []delivery.Source) *reads {
 		}
 		one := &read{src: src}
 		p.list = append(p.list, one)
-		if src.Take == delivery.TakeFound {
-			p.finds[src] = one
+		if alone(src) {
+			p.own[src] = one
 		} else {
 			p.byKey[keyOf(src)] = one
 		}
@@ -56,10 +60,16 @@ func plan(sources []delivery.Source) *reads {
 }
 
 func (p *reads) of(src *delivery.Source) *read {
-	if src.Take == delivery.TakeFound {
-		return p.finds[src]
+	if alone(src) {
+		return p.own[src]
 	}
 	return p.byKey[keyOf(src)]
+}
+
+// alone reports that what the source reads has no name by which another could
+// read the same.
+func alone(src *delivery.Source) bool {
+	return src.Take == delivery.TakeFound || src.Take == delivery.TakeSealed
 }
 
 func (p *reads) run(ctx context.Context, r Reader, opts Options) error {
@@ -71,6 +81,8 @@ func (p *reads) run(ctx context.Context, r Reader, opts Options) error {
 			one.found, err = find(ctx, r, one.src, opts)
 		case delivery.TakeObject:
 			one.object, err = r.Object(ctx, one.src.Object)
+		case delivery.TakeSealed:
+			one.opened, err = unseal(ctx, r, one.src)
 		default:
 			k := keyOf(one.src)
 			one.doc, err = r.Read(ctx, k.store, k.ref)
@@ -90,6 +102,17 @@ func (p *reads) run(ctx context.Context, r Reader, opts Options) error {
 		return Failure(p.list[0].src, err) // the caller's context ended
 	}
 	return err
+}
+
+// unseal opens what stands in the manifest. Keys that a Secret cannot have are
+// told before it costs anything.
+func unseal(ctx context.Context, r Reader, src *delivery.Source) (secret.Data, error) {
+	for _, key := range slices.Sorted(maps.Keys(src.Sealed.Entries)) {
+		if fault := keyFault(key); fault != "" {
+			return nil, &delivery.Error{Kind: delivery.Invalid, Message: fault}
+		}
+	}
+	return r.Unseal(ctx, src.Sealed)
 }
 
 // find searches, and reads what was found. What is gone by the time that it

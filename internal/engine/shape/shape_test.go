@@ -86,6 +86,10 @@ func TestRender(t *testing.T) {
 			tpl:  &delivery.Template{Merge: true, Data: texts{"user": "{{ .user }}2"}},
 			data: texts{"user": "app2", "password": canary, "b64": "AP8=", "bin": "\x00\xff"},
 		},
+		"lax": {
+			tpl:  &delivery.Template{Lax: true, Data: texts{"a": `{{ .none }}`, "b": `{{ .none | default "x" }}`, "c": `{{ if .none }}y{{ end }}`}},
+			data: texts{"a": "<no value>", "b": "x", "c": ""},
+		},
 		"binary":          {tpl: &delivery.Template{Data: texts{"b": "{{ .bin }}"}}, data: texts{"b": "\x00\xff"}},
 		"from, values":    {tpl: &delivery.Template{From: []delivery.TemplateFrom{object("ConfigMap", "cm", delivery.TemplateItem{Key: "conf"})}}, data: texts{"conf": "user=app"}},
 		"from a Secret":   {tpl: &delivery.Template{From: []delivery.TemplateFrom{object("Secret", "tpl", delivery.TemplateItem{Key: "conf"})}}, data: texts{"conf": "secret app"}},
