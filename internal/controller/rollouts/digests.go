@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -75,6 +76,9 @@ func (d *digests) forget(ref delivery.ObjectRef) {
 }
 
 func (d *digests) read(ctx context.Context, ref delivery.ObjectRef) (content, error) {
+	if len(path.IsValidPathSegmentName(ref.Name)) > 0 {
+		return content{gone: true}, nil // a workload may name what cannot be
+	}
 	data := secret.Data{}
 	var meta metav1.ObjectMeta
 	var err error

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 )
@@ -171,15 +173,28 @@ func list(s string) []string {
 const (
 	maxPattern = 512   // bytes of one
 	maxProgram = 2_000 // instructions of all, about
+	maxNames   = 256   // each is looked for, and recorded on the workload
 )
 
 // named tells names from patterns. A bad one is left out and reported; the
 // others hold.
 func named(key, value string) (names, patterns []string, bad *delivery.Error) {
 	size := 0
+	note := func(format string, args ...any) {
+		if bad == nil {
+			bad = dialect.Invalid(key, format, args...)
+		}
+	}
 	for _, part := range list(value) {
 		if regexp.QuoteMeta(part) == part {
-			names = append(names, part)
+			switch {
+			case len(validation.IsDNS1123Subdomain(part)) > 0:
+				note("%.80q is no name that an object can have", part)
+			case len(names) == maxNames:
+				note("it names more than %d objects, from %.80q on; use a pattern", maxNames, part)
+			default:
+				names = append(names, part)
+			}
 			continue
 		}
 		n, ok := cost(part)
@@ -187,11 +202,10 @@ func named(key, value string) (names, patterns []string, bad *delivery.Error) {
 		case ok && size+n <= maxProgram:
 			size += n
 			patterns = append(patterns, "^"+part+"$")
-		case bad != nil:
 		case ok:
-			bad = dialect.Invalid(key, "its patterns are too large together, from %.80q on; name the objects one by one", part)
+			note("its patterns are too large together, from %.80q on; name the objects one by one", part)
 		default:
-			bad = dialect.Invalid(key, "the pattern %.80q is no regular expression (RE2) of at most %d bytes", part, maxPattern)
+			note("the pattern %.80q is no regular expression (RE2) of at most %d bytes", part, maxPattern)
 		}
 	}
 	return names, patterns, bad
