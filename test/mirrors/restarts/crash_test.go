@@ -2,6 +2,7 @@ package restarts_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -11,11 +12,9 @@ import (
 	"github.com/tacit-secrets/tacit/test/mirrors/mirrortest"
 )
 
-// copyOf matches the writes of Secrets of that name.
-func copyOf(name string) func(testkit.Call) bool {
-	return func(c testkit.Call) bool {
-		return c.Writes() && c.OnSecrets() && (strings.HasSuffix(c.Path, "/secrets") || strings.HasSuffix(c.Path, "/secrets/"+name))
-	}
+// copies matches the writes of copies.
+func (b bed) copies(c testkit.Call) bool {
+	return c.Writes() && (of(c, b.one, "") || of(c, b.two, ""))
 }
 
 func statuses(c testkit.Call) bool { return c.Writes() && strings.HasSuffix(c.Path, "/status") }
@@ -40,9 +39,17 @@ func TestCrashBetweenTheLeaseAndItsCopies(t *testing.T) {
 	b := newBed(t)
 	l := b.Lending("1h", "2h")
 	b.Apply(mirrortest.Lends("lent", l.Path, daily, "^$NS-"))
-	first := b.operateWith(copyOf("lent"))
+	first := &running{}
+	first.Set(func(r *http.Request) error {
+		if b.copies(testkit.Call{Method: r.Method, Path: r.URL.Path}) {
+			<-r.Context().Done() // on its way for as long as the operator lives
+			return testkit.ErrCut
+		}
+		return nil
+	}, nil)
 	// Nor is there time to give anything back.
 	b.Way.Set(testkit.Down().OnPrefix("/v1/sys/leases/revoke"))
+	b.run(first)
 	b.recorded("lent")
 	first.stop()
 	if b.Copy(b.one, "lent") != nil || b.Copy(b.two, "lent") != nil {
@@ -105,7 +112,7 @@ func TestHalfOfTheCopiesIsNoReasonForNewCredentials(t *testing.T) {
 	b := newBed(t)
 	l := b.Lending("1h", "2h")
 	b.Apply(mirrortest.Lends("lent", l.Path, daily, "^$NS-"))
-	first := b.operateWith(func(c testkit.Call) bool { return copyOf("lent")(c) && strings.Contains(c.Path, b.two) })
+	first := b.operateWith(func(c testkit.Call) bool { return b.copies(c) && strings.Contains(c.Path, b.two) })
 	was := l.Working(b.one, "lent")
 	b.Says("lent", "Error", "SyncError", b.two+"/lent")
 	first.stop()
@@ -127,7 +134,7 @@ func TestCredentialsThatReachNobodyDoNotPileUp(t *testing.T) {
 	b := newBed(t)
 	l := b.Lending("1h", "2h")
 	b.Apply(mirrortest.Lends("lent", l.Path, daily, "^$NS-"))
-	first := b.operateWith(copyOf("lent"))
+	first := b.operateWith(b.copies)
 	b.Eventually(func() error {
 		if n := l.Takeouts(); n < 3 {
 			return fmt.Errorf("%d tries", n)

@@ -138,5 +138,5 @@ func of(c testkit.Call, namespace, name string) bool {
 
 // copyWrites are the requests of an operator for a change of a copy.
 func (b bed) copyWrites(r *running) []testkit.Call {
-	return r.Which(func(c testkit.Call) bool { return c.Writes() && (of(c, b.one, "") || of(c, b.two, "")) })
+	return r.Which(b.copies)
 }
