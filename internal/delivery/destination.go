@@ -20,6 +20,9 @@ type Destination struct {
 
 	// Type of a Secret that is made; empty is Opaque.
 	Type string
+	// Privileged lets the Secret be of a type that the cluster itself acts on:
+	// for manifests of those who run the operator.
+	Privileged bool
 	// Labels and Annotations that the Secret gets beside those that the
 	// template renders.
 	Labels, Annotations map[string]string

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	dopplerv1 "github.com/tacit-secrets/tacit/api/doppler/v1alpha1"
 	"github.com/tacit-secrets/tacit/test/doppler/dopplertest"
 )
@@ -90,6 +93,23 @@ func TestAtHomeEveryNamespaceIsInReach(t *testing.T) {
 	if got := s.Annotations["secrets.doppler.com/managed-by"]; got != dopplertest.Home+"/"+b.NS {
 		t.Errorf("it is managed by %s", got)
 	}
+}
+
+// TestAtHomePrivilegedTypesAreMade: who runs the operator may have Doppler keep
+// what the cluster acts on, and still takes over nobody's.
+func TestAtHomePrivilegedTypesAreMade(t *testing.T) {
+	b := newBed(t, map[string]string{"ID": "abcdef", "SECRET": "0123456789abcdef"})
+	processors := "processors: {ID: {asName: token-id}, SECRET: {asName: token-secret}}"
+	target := "managedSecret: {name: bootstrap-token-abcdef, namespace: " + b.NS + ", type: bootstrap.kubernetes.io/token}"
+	b.AtHome(b.NS, target, processors)
+	s := b.Carries("bootstrap-token-abcdef", "token-id", "abcdef", "token-secret", "0123456789abcdef")
+	if s.Type != "bootstrap.kubernetes.io/token" {
+		t.Errorf("it is %s", s.Type)
+	}
+	theirs := b.Make(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "bootstrap-token-theirs"}, Type: "bootstrap.kubernetes.io/token"})
+	b.AtHome(b.NS+"-b", strings.Replace(target, "-abcdef", "-theirs", 1), processors)
+	b.BrokenIn(dopplertest.Home, b.NS+"-b", "tacit.dev/adopt")
+	b.Stays(theirs)
 }
 
 // TestWhatIsMendedRuns: and the failure is gone from the conditions.

@@ -46,7 +46,7 @@ func (r *reading) destination(owner delivery.Object) delivery.Destination {
 		FieldManager: fieldManager(owner),
 	}
 	r.refuseToken(d)
-	r.refusePrivileged(d.Type)
+	d.Privileged = r.privileged(d.Type)
 	d.Labels = r.own("spec.managedSecret.labels", to.Labels, []string{subtypeLabel})
 	d.Annotations = r.own("spec.managedSecret.annotations", to.Annotations,
 		[]string{managedBy, version, processorVersion, format, dashboardLink, lastUpdated})
@@ -126,11 +126,11 @@ func (r *reading) secretType() string {
 	return string(corev1.SecretTypeOpaque)
 }
 
-// refusePrivileged checks the type. Secrets that Kubernetes itself acts on are
-// for those who run the operator: one of a service account would be filled in
-// with its token for whoever can read the Secret, and with a bootstrap token
+// privileged checks the type, and reports one that Kubernetes itself acts on.
+// Those are for who runs the operator: one of a service account would be filled
+// in with its token for whoever can read the Secret, and with a bootstrap token
 // nodes join.
-func (r *reading) refusePrivileged(got string) {
+func (r *reading) privileged(got string) bool {
 	const field = "spec.managedSecret.type"
 	plain := []string{
 		string(corev1.SecretTypeOpaque), string(corev1.SecretTypeTLS),
@@ -140,10 +140,13 @@ func (r *reading) refusePrivileged(got string) {
 	privileged := []string{string(corev1.SecretTypeServiceAccountToken), string(corev1.SecretTypeBootstrapToken)}
 	if !slices.Contains(privileged, got) {
 		r.OneOf(field, got, slices.Concat(plain, privileged)...)
-	} else if !r.home {
+		return false
+	}
+	if !r.home {
 		r.Invalid(field, "the cluster itself acts on a Secret of type %s, so only a DopplerSecret in one of the operator's own namespaces %q may write one",
 			dialect.Quote(got), r.opts.HomeNamespaces)
 	}
+	return r.home
 }
 
 // refuseToken keeps the credentials from being overwritten by what they open.

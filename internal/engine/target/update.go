@@ -82,7 +82,7 @@ func Privileged(kind string) bool {
 }
 
 func privileged(dest *Target, kind corev1.SecretType) bool {
-	return dest.kind() == kindSecret && Privileged(string(kind))
+	return dest.kind() == kindSecret && !dest.Privileged && Privileged(string(kind))
 }
 
 // trusted are the ConfigMaps by which a cluster says whom to trust. Its own
