@@ -54,6 +54,9 @@ in each; cluster-scoped stores are out of its reach then.`,
 			if f.Languages.VaultSyncStatus.Vault, err = f.vault.config(); err != nil {
 				return err
 			}
+			if sealed := &f.Languages.Sealed; sealed.RenewPeriod == 0 {
+				sealed.RenewPeriod = -1 // never, as the original has it
+			}
 			return operator.Run(cmd.Context(), f.Options)
 		},
 	}

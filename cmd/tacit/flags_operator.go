@@ -3,18 +3,20 @@ package main
 import (
 	"errors"
 	"os"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect/reloader"
 	"github.com/tacit-secrets/tacit/internal/operator"
+	"github.com/tacit-secrets/tacit/internal/sealing"
 )
 
 // languageFlags are those about single languages.
 func languageFlags(flags *pflag.FlagSet, f *operatorFlags) {
 	l := &f.Languages
-	flags.StringArrayVar(&l.Without, "without", nil, "do not serve this language; repeat it for several (external-secrets, mirrors, doppler, vaultsyncstatus, reflector, kubed, reloader)")
+	flags.StringArrayVar(&l.Without, "without", nil, "do not serve this language; repeat it for several (external-secrets, mirrors, doppler, vaultsyncstatus, sealed-secrets, reflector, kubed, reloader)")
 	flags.StringArrayVar(&l.DopplerHosts, "doppler-host", nil, "host that DopplerSecrets and Doppler stores may name; repeat it for several (default: api.doppler.com)")
 	flags.StringVar(&l.DopplerURL, "doppler-url", os.Getenv("DOPPLER_BASE_URL"), "Doppler's API for stores, which name no host (default: $DOPPLER_BASE_URL, else https://api.doppler.com)")
 	flags.StringArrayVar(&l.DopplerNamespaces, "doppler-namespace", nil, "namespace from which DopplerSecrets reach every other; repeat it for several (default: doppler-operator-system)")
@@ -25,6 +27,8 @@ func languageFlags(flags *pflag.FlagSet, f *operatorFlags) {
 	flags.StringVar(&f.ClustersKubeconfig, "clusters-kubeconfig", "", "kubeconfig whose contexts are the other clusters for copies")
 	flags.BoolVar(&l.Reloader.AutoAll, "reload-all", false, "restart workloads that say nothing when something that they use changes")
 	flags.StringVar((*string)(&l.Reloader.Strategy), "reload-strategy", string(reloader.EnvVars), "what a restart writes for Reloader's annotations: env-vars or annotations")
+	flags.StringVar(&l.Sealed.KeysNamespace, "sealed-keys-namespace", sealing.KeyNamespace, "namespace of the Secrets with the keys that open SealedSecrets")
+	flags.DurationVar(&l.Sealed.RenewPeriod, "sealed-key-renew-period", 30*24*time.Hour, "age at which a new key to seal for is made, the old ones staying; 0 makes none but the first")
 	flags.BoolVar(&l.VaultSyncStatus.AnyNamespace, "vaultsyncstatus-any-namespace", false, "let VaultSyncStatuses restart Deployments of other namespaces")
 }
 

@@ -13,6 +13,7 @@ import (
 	dopplerv1 "github.com/tacit-secrets/tacit/api/doppler/v1alpha1"
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
 	mirrorsv1 "github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
+	sealedv1alpha1 "github.com/tacit-secrets/tacit/api/sealedsecrets/v1alpha1"
 	vssv1 "github.com/tacit-secrets/tacit/api/vaultsyncstatus/v1"
 	"github.com/tacit-secrets/tacit/internal/backend"
 	"github.com/tacit-secrets/tacit/internal/backend/doppler"
@@ -29,6 +30,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/dialect/mirrors"
 	"github.com/tacit-secrets/tacit/internal/dialect/reflector"
 	"github.com/tacit-secrets/tacit/internal/dialect/reloader"
+	"github.com/tacit-secrets/tacit/internal/dialect/sealedsecrets"
 	"github.com/tacit-secrets/tacit/internal/dialect/vaultsyncstatus"
 )
 
@@ -57,6 +59,8 @@ type LanguageOptions struct {
 	Reloader reloader.Options
 	// VaultSyncStatus has the Vault that its objects look at.
 	VaultSyncStatus vaultsyncstatus.Options
+	// Sealed has the keys that open SealedSecrets.
+	Sealed SealedOptions
 }
 
 // Languages lists every manifest language that the options leave on.
@@ -78,6 +82,10 @@ func Languages(o LanguageOptions) []controller.Language {
 		{
 			Name:       "vaultsyncstatus",
 			Deliveries: []dialect.Deliveries{vaultsyncstatus.VaultSyncStatuses(o.VaultSyncStatus)},
+		},
+		{
+			Name:       sealedSecrets,
+			Deliveries: []dialect.Deliveries{sealedsecrets.SealedSecrets()},
 		},
 		{
 			Name:       "reflector",
@@ -151,6 +159,7 @@ func newScheme() *runtime.Scheme {
 	s := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		clientgoscheme.AddToScheme, esv1.AddToScheme, mirrorsv1.AddToScheme, dopplerv1.AddToScheme, vssv1.AddToScheme,
+		sealedv1alpha1.AddToScheme,
 	} {
 		utilruntime.Must(add(s))
 	}

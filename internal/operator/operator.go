@@ -95,8 +95,16 @@ func Run(ctx context.Context, o Options) error {
 	if err := addRollouts(ctx, mgr, shared, o); err != nil {
 		return err
 	}
+	keys, err := addKeys(mgr, shared, o, langs)
+	if err != nil {
+		return err
+	}
 	for _, lang := range langs {
-		if err := mgr.Add(&starter{mgr, shared, lang, o.Pause}); err != nil {
+		start := &starter{mgr: mgr, shared: shared, lang: lang, pause: o.Pause}
+		if lang.Name == sealedSecrets {
+			start.before = keys.before(mgr, o.Languages.Sealed.RenewPeriod)
+		}
+		if err := mgr.Add(start); err != nil {
 			return fmt.Errorf("add the language %s: %w", lang.Name, err)
 		}
 	}

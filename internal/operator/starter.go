@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -17,16 +18,32 @@ type starter struct {
 	shared *controller.Shared
 	lang   controller.Language
 	pause  time.Duration
+	// before readies what the language needs; it may be nil.
+	before func(context.Context) error
 }
 
 // Start implements manager.Runnable.
 func (s *starter) Start(ctx context.Context) error {
 	log := s.mgr.GetLogger().WithValues("language", s.lang.Name)
+	if !s.await(ctx, log) {
+		return nil
+	}
+	if s.before != nil {
+		if err := s.before(ctx); err != nil {
+			return err
+		}
+	}
+	log.Info("serving")
+	return controller.Add(ctx, s.mgr, s.shared, s.lang)
+}
+
+// await waits until the API server serves the language's kinds; false if ctx
+// ended first.
+func (s *starter) await(ctx context.Context, log logr.Logger) bool {
 	for told := false; ; {
 		missing := s.missing()
 		if missing == "" {
-			log.Info("serving")
-			return controller.Add(ctx, s.mgr, s.shared, s.lang)
+			return true
 		}
 		if !told {
 			log.Info("waiting for the CustomResourceDefinitions; `tacit crds` prints them", "missing", missing)
@@ -35,7 +52,7 @@ func (s *starter) Start(ctx context.Context) error {
 		select {
 		case <-time.After(s.pause):
 		case <-ctx.Done():
-			return nil
+			return false
 		}
 	}
 }

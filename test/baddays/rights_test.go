@@ -103,7 +103,7 @@ func inForce(b *operatortest.Bed, cfg *rest.Config) {
 // externalSecretsAlone switches everything else off: what is off needs no right.
 func externalSecretsAlone(o *operator.Options) {
 	o.Rollouts.Off = true
-	o.Languages.Without = []string{"mirrors", "doppler", "vaultsyncstatus", "reflector", "kubed"}
+	o.Languages.Without = []string{"mirrors", "doppler", "vaultsyncstatus", "sealed-secrets", "reflector", "kubed"}
 }
 
 // TestARoleAloneServesANamespace is promise 13: with a Role and nothing more,

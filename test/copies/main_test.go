@@ -79,7 +79,7 @@ func options(cfg *rest.Config, out *operatortest.Logs) operator.Options {
 		Config: cfg, MetricsAddress: "0", ProbeAddress: "0", Registerer: prometheus.NewRegistry(),
 		Log: logr.FromSlogHandler(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.Level(-10)})),
 		Languages: operator.LanguageOptions{
-			Without: []string{"external-secrets", "mirrors", "doppler", "vaultsyncstatus"}, KubedCluster: here,
+			Without: []string{"external-secrets", "mirrors", "doppler", "vaultsyncstatus", "sealed-secrets"}, KubedCluster: here,
 		},
 		Rollouts: operator.RolloutOptions{Off: true},
 	}

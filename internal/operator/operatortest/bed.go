@@ -72,8 +72,12 @@ func options(cfg *rest.Config, out io.Writer) operator.Options {
 	return operator.Options{
 		Config: cfg, MetricsAddress: "0", ProbeAddress: "0", Class: "default", Pause: 50 * time.Millisecond,
 		Registerer: prometheus.NewRegistry(),
-		// The Doppler of the sandbox listens there.
-		Languages: operator.LanguageOptions{DopplerHosts: []string{"127.0.0.1"}},
+		Languages: operator.LanguageOptions{
+			// The Doppler of the sandbox listens there.
+			DopplerHosts: []string{"127.0.0.1"},
+			// Keys of the usual size take seconds to make.
+			Sealed: operator.SealedOptions{Bits: 2048},
+		},
 		Log:       logr.FromSlogHandler(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.Level(-10)})),
 	}
 }

@@ -27,7 +27,7 @@ func (b bed) serve(change func(*operator.Options)) (out *operatortest.Logs, stop
 	b.T.Helper()
 	return b.Operate(func(o *operator.Options) {
 		o.Namespaces = []string{b.NS}
-		o.Languages.Without = []string{"mirrors", "vaultsyncstatus", "reflector", "kubed"}
+		o.Languages.Without = []string{"mirrors", "vaultsyncstatus", "sealed-secrets", "reflector", "kubed"}
 		if change != nil {
 			change(o)
 		}

@@ -78,7 +78,7 @@ func (b bed) run(r *running) {
 		o.Config = r.Config(o.Config)
 		o.Registerer = r.metrics
 		o.Rollouts.Off = true
-		o.Languages.Without = []string{"external-secrets", "doppler", "vaultsyncstatus", "reflector", "kubed"}
+		o.Languages.Without = []string{"external-secrets", "doppler", "vaultsyncstatus", "sealed-secrets", "reflector", "kubed"}
 	})
 }
 
