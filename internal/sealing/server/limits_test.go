@@ -1,0 +1,157 @@
+package server_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect/sealedsecrets"
+	"github.com/tacit-secrets/tacit/internal/sealing/server"
+	"github.com/tacit-secrets/tacit/internal/secret"
+)
+
+func TestBodiesAreBounded(t *testing.T) {
+	t.Parallel()
+	b := ours(t)
+	for _, path := range []string{"/v1/verify", "/v1/rotate"} {
+		wants(t, b.post(path, manifest(strings.Repeat("A", 10<<20), "", "")), http.StatusRequestEntityTooLarge, "no SealedSecret that a cluster could hold")
+		// Without a length told beforehand.
+		endless := io.MultiReader(strings.NewReader(`{"kind":"`), iotest.OneByteReader(zeros{}))
+		wants(t, b.ask(http.MethodPost, path, endless), http.StatusRequestEntityTooLarge)
+		cut := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("{}")))
+		wants(t, b.ask(http.MethodPost, path, cut), http.StatusBadRequest, "cut off")
+		wants(t, b.post(path, strings.Repeat("[", server.MaxBody)), http.StatusBadRequest)
+		wants(t, b.post(path, bomb()), http.StatusBadRequest)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '0'
+	}
+	return len(p), nil
+}
+
+// bomb is YAML that grows by a factor of nine a line.
+func bomb() string {
+	out := "a0: &a0 [x]\n"
+	for i := 1; i < 12; i++ {
+		of := "*a" + strconv.Itoa(i-1)
+		out += "a" + strconv.Itoa(i) + ": &a" + strconv.Itoa(i) + " [" + of + strings.Repeat(","+of, 8) + "]\n"
+	}
+	return out
+}
+
+func TestAPeerIsLimitedAndOthersAreNot(t *testing.T) {
+	t.Parallel()
+	b := serve(keyring(t, pairs()[0]), func(o *server.Options) { o.Rate, o.Burst = 0.001, 2 })
+	from := func(peer, path string, header ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("{}"))
+		r.RemoteAddr = peer
+		for _, h := range header {
+			r.Header.Set("X-Forwarded-For", h)
+		}
+		out := httptest.NewRecorder()
+		b.ServeHTTP(out, r)
+		return out
+	}
+	wants(t, from("10.0.0.1:1", "/v1/verify"), http.StatusBadRequest)
+	wants(t, from("10.0.0.1:2", "/v1/rotate"), http.StatusBadRequest)
+	got := from("10.0.0.1:3", "/v1/verify")
+	wants(t, got, http.StatusTooManyRequests)
+	if s, err := strconv.Atoi(got.Header().Get("Retry-After")); err != nil || s < 1 || s > 1000 {
+		t.Errorf("Retry-After: %q", got.Header().Get("Retry-After"))
+	}
+	wants(t, from("10.0.0.1:4", "/v1/verify", "10.9.9.9"), http.StatusTooManyRequests)
+	wants(t, from("10.0.0.2:1", "/v1/verify"), http.StatusBadRequest)
+	wants(t, from("[fe80::1]:1", "/v1/verify"), http.StatusBadRequest)
+	// Others may always ask for what costs nothing.
+	wants(t, b.ask(http.MethodGet, "/v1/cert.pem", http.NoBody), http.StatusOK)
+}
+
+// slow are keys that take as long as they are let.
+type slow struct {
+	server.Keys
+	at chan struct{}
+}
+
+func (s slow) Open(ctx context.Context, _ delivery.Sealed) (secret.Data, error) {
+	s.at <- struct{}{}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestARequestEndsInTimeAndLetsTheNextIn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		keys := slow{at: make(chan struct{}, 64)}
+		b := serve(keys, nil)
+		const many = 40
+		answers := make(chan *httptest.ResponseRecorder, many)
+		begin := time.Now()
+		for range many {
+			go func() { answers <- b.post("/v1/verify", manifest("AAAA", "", "")) }()
+		}
+		for range many {
+			wants(t, <-answers, http.StatusServiceUnavailable)
+		}
+		if took := time.Since(begin); took > 31*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		if n := len(keys.at); n == 0 || n > 16 {
+			t.Errorf("%d of %d were decrypting at once", n, many)
+		}
+		go func() { answers <- b.post("/v1/verify", manifest("AAAA", "", "")) }()
+		<-answers
+	})
+}
+
+func TestServesUntilItIsToldToStop(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	s := server.New(server.Options{Keys: keyring(t, pairs()[0]), Kind: sealedsecrets.SealedSecrets()})
+	if s.NeedLeaderElection() {
+		t.Error("only the leader serves")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l) }()
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://" + l.Addr().String() + "/v1/cert.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil || string(text) != certPEM(0) {
+		t.Errorf("%s %v", text, err)
+	}
+	taken := server.New(server.Options{Address: l.Addr().String()})
+	if err := taken.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "--sealed-bind-address") {
+		t.Errorf("a taken address: %v", err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		t.Error("it listens still")
+	}
+}
