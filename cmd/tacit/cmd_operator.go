@@ -64,6 +64,7 @@ in each; cluster-scoped stores are out of its reach then.`,
 	flags.StringArrayVar(&f.Namespaces, "namespace", nil, "serve this namespace only; repeat it for several (default: the whole cluster)")
 	flags.StringVar(&f.MetricsAddress, "metrics-bind-address", ":8080", "where to serve Prometheus metrics; 0 serves none")
 	flags.StringVar(&f.ProbeAddress, "health-probe-bind-address", ":8081", "where to serve /healthz and /readyz; 0 serves none")
+	flags.StringVar(&f.SealedAddress, "sealed-bind-address", ":8082", "where to serve kubeseal (see docs/sealed.md); 0 serves it nowhere")
 	flags.BoolVar(&f.LeaderElect, "leader-elect", false, "let one of several replicas work, by a Lease")
 	flags.StringVar(&f.LeaderNamespace, "leader-election-namespace", "", "namespace of the Lease (default: the pod's own)")
 	flags.StringVar(&f.Class, "controller-class", "default", "serve stores whose spec.controller is this, or empty")

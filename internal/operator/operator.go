@@ -30,6 +30,9 @@ type Options struct {
 	Namespaces []string
 	// MetricsAddress and ProbeAddress to listen on; "0" is none.
 	MetricsAddress, ProbeAddress string
+	// SealedAddress is where kubeseal is served, for the cluster alone; empty
+	// or "0" is nowhere.
+	SealedAddress string
 	// LeaderElect lets one of several replicas work. LeaderNamespace holds
 	// the Lease; empty is the pod's own.
 	LeaderElect     bool
@@ -97,6 +100,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	keys, err := addKeys(mgr, shared, o, langs)
 	if err != nil {
+		return err
+	}
+	if err := addKubeseal(mgr, keys, o); err != nil {
 		return err
 	}
 	for _, lang := range langs {
