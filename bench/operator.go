@@ -32,7 +32,7 @@ func (l *lab) startOperator(ctx context.Context, flags ...string) (*operator, er
 	defer func() { _ = log.Close() }()
 	o := &operator{logPath: log.Name(), done: make(chan struct{})}
 	o.cmd = exec.CommandContext(ctx, l.binary, append([]string{"operator",
-		"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0"}, flags...)...)
+		"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0", "--sealed-bind-address=0"}, flags...)...)
 	o.cmd.Env = append(os.Environ(), "KUBECONFIG="+l.plane.Kubeconfig())
 	o.cmd.Stdout, o.cmd.Stderr = log, log
 	o.cmd.SysProcAttr = bound()

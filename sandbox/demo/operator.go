@@ -60,7 +60,7 @@ func launch(ctx context.Context, binary, logPath string, env []string) (*operato
 	// Not the end of ctx but stop ends it.
 	o.cmd = exec.CommandContext(context.WithoutCancel(ctx), binary, "operator", "--log-format", "text",
 		"--doppler-host", "127.0.0.1", // where the Doppler of the sandbox is
-		"--metrics-bind-address", metrics, "--health-probe-bind-address", probe)
+		"--metrics-bind-address", metrics, "--health-probe-bind-address", probe, "--sealed-bind-address", "0")
 	o.cmd.Env, o.cmd.Stdout, o.cmd.Stderr, o.cmd.SysProcAttr = env, log, log, bound()
 	started := make(chan error)
 	go func() {
