@@ -1,0 +1,178 @@
+package seal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/tacit-secrets/tacit/api/sealedsecrets/v1alpha1"
+)
+
+// File is a text with SealedSecrets in it: YAML of any number of documents, or
+// JSON.
+type File struct {
+	// Objects are its SealedSecrets, in their order.
+	Objects []*Object
+
+	source source
+	trees  []any
+}
+
+// Object is one SealedSecret of a File.
+type Object struct {
+	v1alpha1.SealedSecret
+	// Line is where it begins.
+	Line int
+
+	node *yaml.Node
+	tree object
+	// at is where its tree is: the number of the document, and that of the
+	// item if the document is a List.
+	at, item int
+}
+
+const bom = "\xef\xbb\xbf"
+
+// ParseFile reads a file. One without SealedSecrets is none of its business,
+// but no error.
+func ParseFile(content []byte) (*File, error) {
+	body := bytes.TrimPrefix(content, []byte(bom))
+	docs, err := parseYAML(body)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{source: newSource(body, len(content)-len(body))}
+	var r reader
+	for i, doc := range docs {
+		tree, err := r.read(doc, 0)
+		if err != nil {
+			return nil, err
+		}
+		f.trees = append(f.trees, tree)
+		if err := f.find(doc, tree, i); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+// find notes the SealedSecrets of one document.
+func (f *File) find(doc *yaml.Node, tree any, at int) error {
+	root, ok := tree.(object)
+	if !ok {
+		return nil
+	}
+	node := content(doc)
+	if isSealed(root) {
+		return f.add(node, root, at, -1)
+	}
+	items, _ := root["items"].([]any)
+	if !strings.HasSuffix(text(root, "kind"), "List") || len(items) == 0 {
+		return nil
+	}
+	list := content(field(node, "items"))
+	for i, item := range items {
+		o, ok := item.(object)
+		if !ok || !isSealed(o) && !(text(root, "kind") == v1alpha1.SealedSecretKind+"List" && o["kind"] == nil) {
+			continue
+		}
+		if list == nil || i >= len(list.Content) {
+			return errors.New("its items cannot be found") // they came by a merge
+		}
+		if err := f.add(content(list.Content[i]), o, at, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isSealed(o object) bool {
+	group, _, _ := strings.Cut(text(o, "apiVersion"), "/")
+	return group == v1alpha1.Group && text(o, "kind") == v1alpha1.SealedSecretKind
+}
+
+func (f *File) add(node *yaml.Node, tree object, at, item int) error {
+	o := &Object{Line: node.Line, node: node, tree: tree, at: at, item: item}
+	if err := into(tree, &o.SealedSecret); err != nil {
+		return fmt.Errorf("line %d: this SealedSecret is malformed: %w", node.Line, err)
+	}
+	f.Objects = append(f.Objects, o)
+	return nil
+}
+
+// Find is the only object of the file, or the only one of that namespace and
+// name; both may be empty.
+func (f *File) Find(namespace, name string) (*Object, error) {
+	var found []*Object
+	for _, o := range f.Objects {
+		if (name == "" || o.Name == name) && (namespace == "" || o.Namespace == namespace || o.Namespace == "") {
+			found = append(found, o)
+		}
+	}
+	switch {
+	case len(f.Objects) == 0:
+		return nil, errors.New("there is no SealedSecret in it")
+	case len(found) == 0:
+		return nil, fmt.Errorf("there is no SealedSecret %s in it, but %s", strings.TrimPrefix(namespace+"/"+name, "/"), names(f.Objects))
+	case len(found) > 1:
+		return nil, fmt.Errorf("there are several SealedSecrets in it, %s: say which with --name", names(found))
+	}
+	return found[0], nil
+}
+
+func names(objects []*Object) string {
+	var out []string
+	for _, o := range objects {
+		out = append(out, o.Title())
+	}
+	return strings.Join(out, ", ")
+}
+
+// Title names the object for messages.
+func (o *Object) Title() string {
+	name := o.Name
+	if name == "" {
+		name = "(without a name)"
+	}
+	if o.Namespace == "" {
+		return name
+	}
+	return o.Namespace + "/" + name
+}
+
+// content is the node that a document or an alias stands for.
+func content(n *yaml.Node) *yaml.Node {
+	for n != nil {
+		switch {
+		case n.Kind == yaml.DocumentNode && len(n.Content) > 0:
+			n = n.Content[0]
+		case n.Kind == yaml.AliasNode:
+			n = n.Alias
+		default:
+			return n
+		}
+	}
+	return nil
+}
+
+// entry finds a key of a mapping and its value; nil if it has none of its own.
+func entry(mapping *yaml.Node, name string) (key, value *yaml.Node) {
+	mapping = content(mapping)
+	if mapping == nil || mapping.Kind != yaml.MappingNode {
+		return nil, nil
+	}
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if k := mapping.Content[i]; k.Kind == yaml.ScalarNode && k.Value == name {
+			return k, mapping.Content[i+1]
+		}
+	}
+	return nil, nil
+}
+
+func field(mapping *yaml.Node, name string) *yaml.Node {
+	_, v := entry(mapping, name)
+	return v
+}

@@ -1,0 +1,195 @@
+package seal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	yaml "go.yaml.in/yaml/v3"
+)
+
+// Every input has a bound.
+const (
+	// maxFile is the size of a manifest file.
+	maxFile = 16 << 20
+	// maxNodes is of how many parts its documents are made when the aliases
+	// are followed.
+	maxNodes = 1 << 20
+	maxDepth = 100
+)
+
+// object is a mapping of a YAML document as the API would be given it.
+type object = map[string]any
+
+// parseYAML reads every document of a text. Its errors quote nothing.
+func parseYAML(text []byte) ([]*yaml.Node, error) {
+	switch {
+	case len(text) > maxFile:
+		return nil, fmt.Errorf("it has more than %d bytes: it is no manifest", maxFile)
+	case !utf8.Valid(text):
+		return nil, errors.New("it is no text in UTF-8")
+	}
+	var docs []*yaml.Node
+	for dec := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		doc := &yaml.Node{}
+		switch err := dec.Decode(doc); {
+		case errors.Is(err, io.EOF):
+			return docs, nil
+		case err != nil:
+			return nil, notYAML(err)
+		}
+		docs = append(docs, doc)
+	}
+}
+
+// notYAML keeps of the parser's error the place alone: the rest may quote.
+func notYAML(err error) error {
+	var line int
+	if _, rest, ok := strings.Cut(err.Error(), "line "); ok {
+		if n, _ := fmt.Sscanf(rest, "%d", &line); n == 1 {
+			return fmt.Errorf("line %d: this is no YAML (a template must be rendered first)", line)
+		}
+	}
+	return errors.New("this is no YAML")
+}
+
+// reader turns nodes into what they stand for.
+type reader struct{ nodes int }
+
+// read gives maps, lists, strings, numbers, booleans and nil, with aliases
+// and merges followed. A key that stands twice is refused: which of them holds
+// is another in each reader.
+func (r *reader) read(n *yaml.Node, depth int) (any, error) {
+	if r.nodes++; r.nodes > maxNodes || depth > maxDepth {
+		return nil, fmt.Errorf("line %d: the document is too large or too deep", n.Line)
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		if len(n.Content) == 0 {
+			return nil, nil
+		}
+		return r.read(n.Content[0], depth+1)
+	case yaml.AliasNode:
+		return r.read(n.Alias, depth+1)
+	case yaml.SequenceNode:
+		list := make([]any, len(n.Content))
+		for i, c := range n.Content {
+			item, err := r.read(c, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			list[i] = item
+		}
+		return list, nil
+	case yaml.MappingNode:
+		return r.mapping(n, depth)
+	}
+	return scalar(n)
+}
+
+func (r *reader) mapping(n *yaml.Node, depth int) (any, error) {
+	out := make(object, len(n.Content)/2)
+	merged := object{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		value, err := r.read(v, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if k.Kind == yaml.ScalarNode && k.Tag == "!!merge" {
+			if err := merge(merged, value, k.Line); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		name, err := keyOf(k)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := out[name]; twice {
+			return nil, fmt.Errorf("line %d: this key stands twice", k.Line)
+		}
+		out[name] = value
+	}
+	for k, v := range merged {
+		if _, own := out[k]; !own {
+			out[k] = v
+		}
+	}
+	return out, nil
+}
+
+func keyOf(k *yaml.Node) (string, error) {
+	if k.Kind == yaml.AliasNode {
+		k = k.Alias
+	}
+	if k.Kind != yaml.ScalarNode {
+		return "", fmt.Errorf("line %d: a key of a manifest is a word", k.Line)
+	}
+	return k.Value, nil
+}
+
+// merge takes what `<<` names; the first that has a key gives it.
+func merge(into object, from any, line int) error {
+	switch from := from.(type) {
+	case object:
+		for k, v := range from {
+			if _, known := into[k]; !known {
+				into[k] = v
+			}
+		}
+		return nil
+	case []any:
+		for _, f := range from {
+			if err := merge(into, f, line); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("line %d: only mappings can be merged", line)
+}
+
+func scalar(n *yaml.Node) (any, error) {
+	switch n.ShortTag() {
+	case "!!null":
+		return nil, nil
+	case "!!bool", "!!int", "!!float":
+		var v any
+		if err := n.Decode(&v); err != nil {
+			return nil, fmt.Errorf("line %d: this cannot be read", n.Line)
+		}
+		return v, nil
+	case "!!binary":
+		return nil, fmt.Errorf("line %d: !!binary means another thing to each tool: write base64 under data", n.Line)
+	}
+	return n.Value, nil
+}
+
+// into decodes a part of a document as the API's types do. Its error quotes
+// nothing.
+func into(from, to any) error {
+	text, err := json.Marshal(from)
+	if err != nil {
+		return errors.New("it cannot be written as JSON")
+	}
+	err = json.Unmarshal(text, to)
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		return fmt.Errorf("%s cannot be a %s", wrong.Field, strings.SplitN(wrong.Value, " ", 2)[0])
+	}
+	if err != nil {
+		return errors.New("its fields are not of the types that they must have")
+	}
+	return nil
+}
+
+// text is a word of an object; empty if it is none.
+func text(o object, field string) string {
+	s, _ := o[field].(string)
+	return s
+}
