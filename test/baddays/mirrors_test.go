@@ -145,7 +145,7 @@ func TestTheLastGoodCopySurvivesTheStore(t *testing.T) {
 // namespace log in with it: they share a session.
 func TestARefusedAppRoleIsNotTriedInALoop(t *testing.T) {
 	t.Parallel()
-	const many = 50
+	const many = 25
 	b, other := beside(t)
 	proxy := testkit.NewProxy(t, b.VaultAddr, nil)
 	b.VaultAddr = proxy.URL
@@ -191,7 +191,7 @@ func TestARefusedAppRoleIsNotTriedInALoop(t *testing.T) {
 // asked for.
 func TestRetryAfterIsHonouredForAllMirrorsTogether(t *testing.T) {
 	t.Parallel()
-	const many, wait = 20, 3 * time.Second
+	const many, wait = 10, 3 * time.Second
 	b, other := beside(t)
 	proxy := testkit.NewProxy(t, b.VaultAddr, nil)
 	b.VaultAddr = proxy.URL

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
@@ -396,7 +397,10 @@ func TestValuesOfForeignSecretsAreNotRead(t *testing.T) {
 		}
 		return nil
 	}, nil)
-	b.Operate(throughTap(b, p))
+	b.Operate(func(o *operator.Options) {
+		throughTap(b, p)(o)
+		externalSecretsAlone(o)
+	})
 	b.Put("db", map[string]any{"password": "one"})
 	b.Apply(ours(operatortest.VaultStore + app("Retain")))
 	b.Synced("app")

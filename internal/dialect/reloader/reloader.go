@@ -173,7 +173,7 @@ func list(s string) []string {
 const (
 	maxPattern = 512   // bytes of one
 	maxProgram = 2_000 // instructions of all, about
-	maxNames   = 256   // each is looked for, and recorded on the workload
+	maxNames   = 100   // each is looked for, and recorded on the workload
 )
 
 // named tells names from patterns. A bad one is left out and reported; the
