@@ -23,7 +23,7 @@ build: ## Build bin/tacit
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/tacit ./cmd/tacit
 
 .PHONY: sandbox
-sandbox: $(SANDBOX)/controlplane $(LINKS) $(SANDBOX)/vault $(SANDBOX)/clouds ## Build what tests run against: control plane, Vault, clouds
+sandbox: $(SANDBOX)/controlplane $(LINKS) $(SANDBOX)/vault $(SANDBOX)/clouds $(SANDBOX)/kubeseal ## Build what tests run against: control plane, Vault, clouds, kubeseal
 
 # The flags matter: with others nothing of the build cache fits.
 $(SANDBOX)/controlplane: $(wildcard sandbox/controlplane/*.go) sandbox/controlplane/go.mod sandbox/controlplane/go.sum
@@ -40,6 +40,10 @@ $(SANDBOX)/vault: $(wildcard sandbox/vault/*.go) sandbox/vault/go.mod sandbox/va
 $(SANDBOX)/clouds: $(wildcard sandbox/clouds/*.go sandbox/clouds/*/*.go) sandbox/clouds/go.mod
 	@mkdir -p $(SANDBOX)
 	$(call step,building the clouds,cd sandbox/clouds && CGO_ENABLED=0 go build -ldflags "-s -w" -o ../../$@ .)
+
+$(SANDBOX)/kubeseal: sandbox/kubeseal/go.mod sandbox/kubeseal/go.sum
+	@mkdir -p $(SANDBOX)
+	$(call step,building kubeseal,cd sandbox/kubeseal && CGO_ENABLED=0 go build -ldflags "-s -w" -o ../../$@ github.com/bitnami-labs/sealed-secrets/cmd/kubeseal)
 
 .PHONY: test
 test: sandbox build ## Run every test (PKG=./internal/... narrows, RACE=1 adds the race detector)
