@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -98,7 +99,23 @@ func (k *keys) open(ctx context.Context, s delivery.Sealed) (secret.Data, error)
 		return nil, ctx.Err()
 	}
 	defer func() { <-k.slots }()
-	return k.ring.Open(ctx, s)
+	got, err := k.ring.Open(ctx, s)
+	return got, k.suspect(err)
+}
+
+// suspect tells of a broken key whom no other key serves: it may be the one.
+func (k *keys) suspect(err error) error {
+	var refused *delivery.Error
+	faults := k.ring.Faults()
+	if len(faults) == 0 || !errors.As(err, &refused) || refused.Kind != delivery.Refused {
+		return err
+	}
+	out := *refused
+	out.Message += fmt.Sprintf("; it may need a key that is broken, in namespace %s, %s", k.where, faults[0])
+	if more := len(faults) - 1; more > 0 {
+		out.Message += fmt.Sprintf("; and %d more", more)
+	}
+	return &out
 }
 
 // load reads the keys before anything is opened, so that a start fails nothing

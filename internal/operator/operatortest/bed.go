@@ -30,6 +30,7 @@ import (
 	dopplerv1 "github.com/tacit-secrets/tacit/api/doppler/v1alpha1"
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
 	mirrorsv1 "github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
+	sealedv1alpha1 "github.com/tacit-secrets/tacit/api/sealedsecrets/v1alpha1"
 	vssv1 "github.com/tacit-secrets/tacit/api/vaultsyncstatus/v1"
 	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/internal/testkit"
@@ -78,7 +79,7 @@ func options(cfg *rest.Config, out io.Writer) operator.Options {
 			// Keys of the usual size take seconds to make.
 			Sealed: operator.SealedOptions{Bits: 2048},
 		},
-		Log:       logr.FromSlogHandler(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.Level(-10)})),
+		Log: logr.FromSlogHandler(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.Level(-10)})),
 	}
 }
 
@@ -146,8 +147,8 @@ func WithoutOperator(t *testing.T) *Bed {
 	t.Helper()
 	plane, vault := testkit.SharedPlane(t), testkit.SharedVault(t)
 	return &Bed{
-		Client: testkit.Client(t, plane, esv1.AddToScheme, mirrorsv1.AddToScheme, dopplerv1.AddToScheme, vssv1.AddToScheme), T: t,
-		Plane: plane, Vault: vault, NS: testkit.Namespace(t, plane), VaultAddr: vault.Addr,
+		Client: testkit.Client(t, plane, esv1.AddToScheme, mirrorsv1.AddToScheme, dopplerv1.AddToScheme, vssv1.AddToScheme, sealedv1alpha1.AddToScheme),
+		T:      t, Plane: plane, Vault: vault, NS: testkit.Namespace(t, plane), VaultAddr: vault.Addr,
 	}
 }
 

@@ -1,0 +1,77 @@
+// Package sealedtest is what the tests of SealedSecrets share: keys, values that
+// are sealed as the original seals them, and what becomes of an object.
+package sealedtest
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/pem"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tacit-secrets/tacit/internal/sealing"
+)
+
+// KeyLabel marks the Secrets that hold keys.
+const KeyLabel = "sealedsecrets.bitnami.com/sealed-secrets-key"
+
+// Key is one that a cluster may have.
+type Key struct {
+	public *rsa.PublicKey
+	key    []byte
+	cert   []byte
+}
+
+// NewKey makes one of so many bits.
+func NewKey(t testing.TB, bits int) Key {
+	t.Helper()
+	key, cert, err := sealing.Generate(bits, time.Now(), 10*365*24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(cert.PEM())
+	parsed, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Key{parsed.PublicKey.(*rsa.PublicKey), key.PEM().Reveal(), cert.PEM()}
+}
+
+// Secret is how the original keeps the key.
+func (k Key) Secret(namespace, name string) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{KeyLabel: "active"}},
+		Type:       corev1.SecretTypeTLS,
+		Data:       map[string][]byte{"tls.key": k.key, "tls.crt": k.cert},
+	}
+}
+
+// Seal encrypts as the original does, without a line of what opens it.
+func (k Key) Seal(t testing.TB, label, value string) string {
+	t.Helper()
+	content := make([]byte, 32)
+	_, _ = rand.Read(content) // it never fails
+	wrapped, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, k.public, content, []byte(label))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := append(binary.BigEndian.AppendUint16(nil, uint16(len(wrapped))), wrapped...)
+	return base64.StdEncoding.EncodeToString(gcm.Seal(out, make([]byte, gcm.NonceSize()), []byte(value), nil))
+}
