@@ -208,3 +208,29 @@ func TestTwoObjectsShareNoCredentials(t *testing.T) {
 	}
 	l.LentNow(1)
 }
+
+func TestCredentialsLentIntoVaultAreKeptThereToo(t *testing.T) {
+	l := newBed(t).Lending("6s", "1h")
+	id, secret, err := l.Vault.AppRole(t.Context(), l.Rules()+below(l.Bed))
+	l.Must(err)
+	l.Set(l.NS, "approle", "role-id", id, "secret-id", secret)
+	l.Apply(mirrortest.Between("db", l.Path, "secret/data/$NS/db", poll))
+	l.Active("db")
+	l.Renewed(3)
+	if n := version(l.Bed, "db"); n != 1 || l.Takeouts() != 1 {
+		t.Errorf("taken out %d times, written %d times", l.Takeouts(), n)
+	}
+	got, err := l.Vault.Admin.KVv2("secret").Get(t.Context(), l.NS+"/db")
+	l.Must(err)
+	works := func() error {
+		return l.DB.Login(t.Context(), got.Data["username"].(string), got.Data["password"].(string))
+	}
+	l.Must(works())
+	// What is in Vault stays, and goes on as long as it may.
+	l.Remove(l.Mirror("db"))
+	l.Left("db")
+	l.Event("db", "VaultLeaseLeft")
+	if l.Way.Counts()["/v1/sys/leases/revoke"] != 0 {
+		t.Error("what stays in Vault was revoked")
+	}
+}

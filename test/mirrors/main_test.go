@@ -1,5 +1,18 @@
 // Package mirrors_test runs SecretMirrors end to end, with one operator that
-// serves the whole cluster.
+// serves the whole cluster; restarts_test has operators come and go.
+//
+// What the original does wrong, and where it is shown that we do not:
+//
+//	while a lease is renewed new namespaces get nothing  TestCredentialsStayTheSameWhileTheirLeaseIsRenewed
+//	two logins a poll, none given back                   TestOneLoginServesHoweverManyPollsAndIsGivenBack
+//	errors that nobody hears of                          TestMissingPartsAreToldAndNoPanic, TestAVaultInTroubleIsToldAndTheCopiesStay
+//	orphans after a restart                              restarts: TestAnObjectDeletedAfterARestartLeavesNothing
+//	orphans of narrowed patterns and renamed sources     TestWhatIsNoLongerWantedGoes, restarts: TestWhatIsChangedWhileNobodyLooksLeavesNoOrphan
+//	overlapping patterns write twice                     restarts: TestOverlappingPatternsWriteANamespaceOnce
+//	a panic without vault or auth                        TestMissingPartsAreToldAndNoPanic
+//	values decoded that look like base64                 TestValuesOfVaultArriveAsTheyAre
+//	every Secret of the cluster in memory                restarts: TestForeignSecretsAreNotRead
+//	credentials of any namespace, to any host            TestCredentialsAreThoseOfTheOwnNamespace
 package mirrors_test
 
 import (

@@ -79,7 +79,7 @@ func TestOneLoginServesHoweverManyPollsAndIsGivenBack(t *testing.T) {
 	if n := counts["/v1/auth/approle/login"]; n != 1 {
 		t.Errorf("%d logins for %d reads", n, counts["/v1/secret/data/"+b.NS+"/app"])
 	}
-	// Nobody is left to use it. Namespaces go one after the other, and other
+	// Nobody is left to use it, and what it was for is taken back. Namespaces go one after the other, and other
 	// tests delete theirs too.
 	b.Remove(namespace(b.NS))
 	testkit.Eventually(t, 2*time.Minute, func() error {
@@ -88,6 +88,7 @@ func TestOneLoginServesHoweverManyPollsAndIsGivenBack(t *testing.T) {
 		}
 		return nil
 	})
+	b.Gone(ns, "app-0")
 	b.Eventually(func() error {
 		if n := b.Way.Counts()["/v1/auth/token/revoke-self"]; n != 1 {
 			return fmt.Errorf("the login was given back %d times", n)

@@ -70,7 +70,10 @@ func (b bed) operateWith(cut func(testkit.Call) bool) *running {
 }
 
 // run starts an operator whose requests go through the tap of r.
-func (b bed) run(r *running) {
+func (b bed) run(r *running) { b.T.Helper(); b.runWith(r, func(*operator.Options) {}) }
+
+// runWith does so with other options.
+func (b bed) runWith(r *running, change func(*operator.Options)) {
 	b.T.Helper()
 	r.metrics = prometheus.NewRegistry()
 	_, r.stop = b.Operate(func(o *operator.Options) {
@@ -79,6 +82,7 @@ func (b bed) run(r *running) {
 		o.Registerer = r.metrics
 		o.Rollouts.Off = true
 		o.Languages.Without = []string{"external-secrets", "doppler", "vaultsyncstatus", "sealed-secrets", "reflector", "kubed"}
+		change(o)
 	})
 }
 

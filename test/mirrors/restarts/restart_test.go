@@ -1,10 +1,12 @@
 package restarts_test
 
 import (
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/test/mirrors/mirrortest"
 )
 
@@ -208,4 +210,20 @@ func TestLoginsAreGivenBackWhenTheOperatorEnds(t *testing.T) {
 	if in, out := counts["/v1/auth/approle/login"], counts["/v1/auth/token/revoke-self"]; in != 1 || out != 1 {
 		t.Errorf("%d logins, and %d of them given back", in, out)
 	}
+}
+
+func TestTheOperatorMayBeLetTakeCredentialsFromElsewhere(t *testing.T) {
+	b := newBed(t)
+	b.Put("app", map[string]any{"password": "first"})
+	token, err := b.Vault.Token(t.Context(), `path "secret/data/`+b.NS+`/*" { capabilities = ["read"] }`)
+	b.Must(err)
+	b.Make(b.two, "login", "vault", token)
+	b.Apply(strings.Replace(mirrortest.Lends("app", "/secret/data/$NS/app", "", "^$NS-one$"),
+		"approle: {secretRef: {name: approle}}", "token: {tokenKey: vault, secretRef: {name: login, namespace: "+b.two+"}}", 1))
+	first := b.operate()
+	b.Says("app", "Error", "SyncError", "--mirrors-credential-namespace="+b.two)
+	first.stop()
+	b.runWith(&running{}, func(o *operator.Options) { o.Languages.MirrorCredentials = []string{b.two} })
+	b.Has(b.one, "app", "password", "first")
+	b.Active("app")
 }
