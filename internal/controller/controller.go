@@ -30,6 +30,9 @@ type Language struct {
 	Name       string
 	Stores     []dialect.Stores
 	Deliveries []dialect.Deliveries
+	// Workers of each of its kinds; 0 is Shared.Workers. An object that writes
+	// many places keeps many requests under way by itself.
+	Workers int
 }
 
 // Shared is what all controllers of one cluster use.

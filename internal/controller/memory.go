@@ -154,8 +154,9 @@ func (m *memories) wrote(name types.NamespacedName, p place, version string) boo
 func (m *memories) wants(name types.NamespacedName, p place) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_, ok := m.by[name].targets.find(p)
-	return ok
+	targets := m.by[name].targets
+	_, ok := targets.find(p)
+	return ok || len(targets) == 0 // it has not run, or is running for the first time
 }
 
 // spread is that of the object's last look at the namespaces, nil before.

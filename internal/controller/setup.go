@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -63,7 +64,8 @@ func Add(ctx context.Context, mgr manager.Manager, shared *Shared, lang Language
 		if d.Kind().Annotated {
 			name += " (" + lang.Name + ")"
 		}
-		if err := addDeliveries(ctx, mgr, shared, name, d, kinds, suspect); err != nil {
+		workers := cmp.Or(lang.Workers, shared.Workers)
+		if err := addDeliveries(ctx, mgr, shared, name, workers, d, kinds, suspect); err != nil {
 			return fmt.Errorf("start the controller of %s: %w", name, err)
 		}
 	}
@@ -104,7 +106,7 @@ func addStores(ctx context.Context, mgr manager.Manager, shared *Shared, d diale
 	)
 }
 
-func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, name string, d dialect.Deliveries, kinds map[string]dialect.Stores, suspect func(delivery.StoreRef)) error {
+func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, name string, workers int, d dialect.Deliveries, kinds map[string]dialect.Stores, suspect func(delivery.StoreRef)) error {
 	kind := d.Kind()
 	cache := shared.Cluster.GetCache()
 	r := &deliveryReconciler{
@@ -128,7 +130,7 @@ func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, nam
 	}
 	shared.Metrics.watch(name, r.memories)
 	shared.serve(d)
-	c, err := newController(name, mgr, r, shared.Workers)
+	c, err := newController(name, mgr, r, workers)
 	if err != nil {
 		return err
 	}

@@ -73,26 +73,32 @@ func Languages(o LanguageOptions) []controller.Language {
 		},
 		{
 			Name:       "mirrors",
+			Workers:    8,
 			Deliveries: []dialect.Deliveries{mirrors.SecretMirrors(mirrors.Options{CredentialNamespaces: o.MirrorCredentials})},
 		},
 		{
 			Name:       "doppler",
+			Workers:    16,
 			Deliveries: []dialect.Deliveries{dopplersecrets.DopplerSecrets(dopplersecrets.Options{HomeNamespaces: o.DopplerNamespaces})},
 		},
 		{
 			Name:       "vaultsyncstatus",
+			Workers:    4,
 			Deliveries: []dialect.Deliveries{vaultsyncstatus.VaultSyncStatuses(o.VaultSyncStatus)},
 		},
 		{
 			Name:       sealedSecrets,
+			Workers:    8,
 			Deliveries: []dialect.Deliveries{sealedsecrets.SealedSecrets()},
 		},
 		{
 			Name:       "reflector",
+			Workers:    4,
 			Deliveries: []dialect.Deliveries{reflector.New(objects.Secret), reflector.New(objects.ConfigMap)},
 		},
 		{
 			Name:       "kubed",
+			Workers:    4,
 			Deliveries: []dialect.Deliveries{kubed.New(objects.Secret, o.kubed()), kubed.New(objects.ConfigMap, o.kubed())},
 		},
 	}
