@@ -96,9 +96,9 @@ const digestHead = 12
 // and of the data {"k": value} in both of the ways that Go writes it.
 func digests(canary string) map[string]string {
 	out := map[string]string{}
-	clear, _ := json.Marshal(map[string]string{"k": canary})
+	plain, _ := json.Marshal(map[string]string{"k": canary})
 	coded, _ := json.Marshal(map[string][]byte{"k": []byte(canary)})
-	for of, text := range map[string]string{"value": canary, "pair": "k=" + canary, "data": string(clear), "coded data": string(coded)} {
+	for of, text := range map[string]string{"value": canary, "pair": "k=" + canary, "data": string(plain), "coded data": string(coded)} {
 		b := []byte(text)
 		m, s1, s2, s3, s5 := md5.Sum(b), sha1.Sum(b), sha256.Sum256(b), sha256.Sum224(b), sha512.Sum512(b)
 		for name, sum := range map[string][]byte{"md5": m[:], "sha1": s1[:], "sha256": s2[:], "sha224": s3[:], "sha512": s5[:]} {

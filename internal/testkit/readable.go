@@ -17,8 +17,8 @@ import (
 
 // Readable is everything in the namespaces that somebody without rights on
 // Secrets may read, as JSON by resource, and the metadata of the Secrets. What
-// clear lists as "resource/namespace/name" is left out: a test wrote it in the clear.
-func Readable(t testing.TB, plane *Plane, clear []string, namespaces ...string) map[string]string {
+// inClear lists as "resource/namespace/name" is left out: a test wrote it in the clear.
+func Readable(t testing.TB, plane *Plane, inClear []string, namespaces ...string) map[string]string {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -45,7 +45,7 @@ func Readable(t testing.TB, plane *Plane, clear []string, namespaces ...string) 
 				must(err)
 				for i := range list.Items {
 					item := &list.Items[i]
-					if slices.Contains(clear, r.Name+"/"+ns+"/"+item.GetName()) {
+					if slices.Contains(inClear, r.Name+"/"+ns+"/"+item.GetName()) {
 						continue
 					}
 					if r.Name == "secrets" {

@@ -69,6 +69,7 @@ func (p *Tap) Config(cfg *rest.Config) *rest.Config {
 
 type roundTripper func(*http.Request) (*http.Response, error)
 
+// RoundTrip implements http.RoundTripper.
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func (p *Tap) pass(next http.RoundTripper, r *http.Request) (*http.Response, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -258,21 +259,22 @@ func (s *sowing) copies() {
 	s.holdsIn(s.other, "follower", "k", s.all.Of("rf-good"))
 }
 
-// ds applies a DopplerSecret of a project; fields are its spec beside host,
-// tokenSecret and managedSecret.
+// ds applies a DopplerSecret; fields are of its spec.
 func (s *sowing) ds(name, ready string, fields ...string) {
 	s.T.Helper()
 	s.expect("DopplerSecret", name, ready)
-	spec := "tokenSecret: {name: token}, managedSecret: {name: " + name + "}"
-	if len(fields) > 0 && strings.HasPrefix(fields[0], "tokenSecret:") {
-		spec = "managedSecret: {name: " + name + "}"
-	} else if len(fields) > 0 && strings.HasPrefix(fields[0], "managedSecret:") {
-		spec = "tokenSecret: {name: token}"
-	} else if len(fields) > 0 && strings.HasPrefix(fields[0], "identity:") {
-		spec = "managedSecret: {name: " + name + "}"
+	spec := []string{"host: $DOPPLER", "resyncSeconds: 1"}
+	has := func(field string) bool {
+		return slices.ContainsFunc(fields, func(f string) bool { return strings.HasPrefix(f, field+":") })
 	}
-	s.apply(fmt.Sprintf("{apiVersion: secrets.doppler.com/v1alpha1, kind: DopplerSecret, metadata: {name: %s}, spec: {host: $DOPPLER, resyncSeconds: 1, %s}}",
-		name, strings.Join(append([]string{spec}, fields...), ", ")))
+	if !has("tokenSecret") && !has("identity") {
+		spec = append(spec, "tokenSecret: {name: token}")
+	}
+	if !has("managedSecret") {
+		spec = append(spec, "managedSecret: {name: "+name+"}")
+	}
+	s.apply(fmt.Sprintf("{apiVersion: secrets.doppler.com/v1alpha1, kind: DopplerSecret, metadata: {name: %s}, spec: {%s}}",
+		name, strings.Join(append(spec, fields...), ", ")))
 }
 
 func (s *sowing) dopplerToken(name, project string) {

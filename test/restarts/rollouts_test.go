@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -254,7 +255,8 @@ func TestAStormOfConflictsLosesNoRollout(t *testing.T) {
 		for ; ctx.Err() == nil; n++ {
 			patch := fmt.Sprintf(`{"metadata":{"annotations":{"storm":"%d"}}}`, n)
 			for _, name := range []string{"auto", "fed", "looked"} {
-				_ = b.Patch(ctx, b.deployed(name), client.RawPatch(types.MergePatchType, []byte(patch)))
+				d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: b.NS, Name: name}}
+				_ = b.Patch(ctx, d, client.RawPatch(types.MergePatchType, []byte(patch)))
 			}
 		}
 		ended <- n
