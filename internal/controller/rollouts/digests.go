@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validate/content"
+	validname "k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -76,7 +76,7 @@ func (d *digests) forget(ref delivery.ObjectRef) {
 }
 
 func (d *digests) read(ctx context.Context, ref delivery.ObjectRef) (content, error) {
-	if len(content.IsPathSegmentName(ref.Name)) > 0 {
+	if len(validname.IsPathSegmentName(ref.Name)) > 0 {
 		return content{gone: true}, nil // a workload may name what cannot be
 	}
 	data := secret.Data{}
