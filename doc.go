@@ -92,7 +92,8 @@
 // # Trying it
 //
 // internal/testkit starts a real control plane, a real Vault, and a server that
-// speaks Doppler's protocol; their modules are below sandbox. test holds the tests that run operators on them, end to
-// end; sandbox/demo shows the road (`make demo`) with the manifests in
-// examples, and bench measures it (`make bench`).
+// speaks Doppler's protocol; their modules are below sandbox. test holds the
+// tests that run operators on them, end to end; sandbox/demo shows the road
+// (`make demo`) with the manifests in examples, and bench measures it
+// (`make bench`).
 package tacit
