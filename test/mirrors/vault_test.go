@@ -72,11 +72,15 @@ func TestOneLoginServesHoweverManyPollsAndIsGivenBack(t *testing.T) {
 			return nil
 		})
 	}
+	// The event of its credentials may come when they are in use already: then
+	// there is another login.
 	polls(4)
+	logins := b.Way.Counts()["/v1/auth/approle/login"]
+	polls(8)
 	b.Put("app", map[string]any{"password": "second"})
 	b.Has(ns, "app-2", "password", "second")
 	counts := b.Way.Counts()
-	if n := counts["/v1/auth/approle/login"]; n != 1 {
+	if n := counts["/v1/auth/approle/login"]; n != logins || n > 2 {
 		t.Errorf("%d logins for %d reads", n, counts["/v1/secret/data/"+b.NS+"/app"])
 	}
 	// Nobody is left to use it, and what it was for is taken back. Namespaces go one after the other, and other
@@ -90,7 +94,7 @@ func TestOneLoginServesHoweverManyPollsAndIsGivenBack(t *testing.T) {
 	})
 	b.Gone(ns, "app-0")
 	b.Eventually(func() error {
-		if n := b.Way.Counts()["/v1/auth/token/revoke-self"]; n != 1 {
+		if n := b.Way.Counts()["/v1/auth/token/revoke-self"]; n != logins {
 			return fmt.Errorf("the login was given back %d times", n)
 		}
 		return nil

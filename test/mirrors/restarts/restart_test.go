@@ -207,7 +207,7 @@ func TestLoginsAreGivenBackWhenTheOperatorEnds(t *testing.T) {
 	b.Active("app")
 	r.stop()
 	counts := b.Way.Counts()
-	if in, out := counts["/v1/auth/approle/login"], counts["/v1/auth/token/revoke-self"]; in != 1 || out != 1 {
+	if in, out := counts["/v1/auth/approle/login"], counts["/v1/auth/token/revoke-self"]; in == 0 || out != in {
 		t.Errorf("%d logins, and %d of them given back", in, out)
 	}
 }
