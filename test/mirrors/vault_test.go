@@ -83,8 +83,8 @@ func TestOneLoginServesHoweverManyPollsAndIsGivenBack(t *testing.T) {
 	if n := counts["/v1/auth/approle/login"]; n != logins || n > 2 {
 		t.Errorf("%d logins for %d reads", n, counts["/v1/secret/data/"+b.NS+"/app"])
 	}
-	// Nobody is left to use it, and what it was for is taken back. Namespaces go one after the other, and other
-	// tests delete theirs too.
+	// Nobody is left to use it, and what it was for is taken back. Namespaces go
+	// one after the other, and other tests delete theirs too.
 	b.Remove(namespace(b.NS))
 	testkit.Eventually(t, 2*time.Minute, func() error {
 		if err := b.Get(t.Context(), types.NamespacedName{Name: b.NS}, namespace("")); !apierrors.IsNotFound(err) {
@@ -94,8 +94,9 @@ func TestOneLoginServesHoweverManyPollsAndIsGivenBack(t *testing.T) {
 	})
 	b.Gone(ns, "app-0")
 	b.Eventually(func() error {
-		if n := b.Way.Counts()["/v1/auth/token/revoke-self"]; n != logins {
-			return fmt.Errorf("the login was given back %d times", n)
+		counts := b.Way.Counts()
+		if in, out := counts["/v1/auth/approle/login"], counts["/v1/auth/token/revoke-self"]; in != out {
+			return fmt.Errorf("%d logins, and %d of them given back", in, out)
 		}
 		return nil
 	})
