@@ -143,8 +143,9 @@ func (w *keyWatch) Start(ctx context.Context) error {
 	if !w.starter.await(ctx, logr.Discard()) {
 		return nil
 	}
-	go w.tell(ctx, w.starter.mgr.GetLogger().WithName("keys"))
-	return w.ring.Watch(ctx)
+	log := w.starter.mgr.GetLogger().WithName("keys")
+	go w.tell(ctx, log)
+	return w.ring.Watch(logr.NewContext(ctx, log))
 }
 
 // tell logs what is wrong with key Secrets: whoever broke one looks there.
@@ -185,14 +186,12 @@ func (r *renewal) Start(ctx context.Context) error {
 	for {
 		wait := r.every
 		name, err := r.ring.Rotate(ctx, time.Now())
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			r.log.Error(err, "no new key could be made", "namespace", r.where)
-			wait = min(wait, renewalRetry)
-		case name != "":
+		if name != "" {
 			r.log.Info("made a new key to seal for; older ones go on to open", "namespace", r.where, "secret", name)
+		}
+		if err != nil && ctx.Err() == nil {
+			r.log.Error(err, "the keys could not be renewed", "namespace", r.where)
+			wait = min(wait, renewalRetry)
 		}
 		select {
 		case <-time.After(wait):

@@ -12,6 +12,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/pem"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +57,12 @@ func (k Key) Secret(namespace, name string) *corev1.Secret {
 	}
 }
 
+// Inside is a piece of the key that nobody may see.
+func (k Key) Inside() string {
+	lines := strings.Split(string(k.key), "\n")
+	return lines[len(lines)/2]
+}
+
 // Seal encrypts as the original does, without a line of what opens it.
 func (k Key) Seal(t testing.TB, label, value string) string {
 	t.Helper()
@@ -75,3 +83,6 @@ func (k Key) Seal(t testing.TB, label, value string) string {
 	out := append(binary.BigEndian.AppendUint16(nil, uint16(len(wrapped))), wrapped...)
 	return base64.StdEncoding.EncodeToString(gcm.Seal(out, make([]byte, gcm.NonceSize()), []byte(value), nil))
 }
+
+// Random is where keys come from.
+func Random() io.Reader { return rand.Reader }
