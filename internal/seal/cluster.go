@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -158,7 +157,7 @@ func (c *Cluster) Reseal(ctx context.Context, o *v1alpha1.SealedSecret) (map[str
 	// makes of a value would stand in the file in its place.
 	for key := range o.Spec.EncryptedData {
 		if _, both := o.Spec.Template.Data[key]; both {
-			return nil, fmt.Errorf("the key %q is also one of its template: the cluster may seal what the template makes of it; use --keys", key)
+			return nil, objectError{fmt.Errorf("the key %q is also one of its template: the cluster may seal what the template makes of it; use --keys", key)}
 		}
 	}
 	body, err := json.Marshal(o)
@@ -174,18 +173,21 @@ func (c *Cluster) Reseal(ctx context.Context, o *v1alpha1.SealedSecret) (map[str
 		return nil, errors.New("the cluster's answer is no SealedSecret")
 	}
 	if answer.Name != o.Name || answer.Namespace != o.Namespace || ScopeOf(answer.Annotations) != ScopeOf(o.Annotations) {
-		return nil, errors.New("the cluster answers with another SealedSecret than it was asked about")
+		return nil, objectError{errors.New("the cluster answers with another SealedSecret than it was asked about")}
 	}
 	return answer.Spec.EncryptedData, nil
 }
 
-// Live is the object as it is in the cluster.
+// ErrNotThere: the cluster has no such SealedSecret.
+var ErrNotThere = errors.New("there is no such SealedSecret in the cluster")
+
+// Live is the object as it is in the cluster, or ErrNotThere.
 func (c *Cluster) Live(ctx context.Context, namespace, name string) (*v1alpha1.SealedSecret, error) {
 	v := v1alpha1.GroupVersion()
 	text, err := c.client.RESTClient().Get().AbsPath("/apis", v.Group, v.Version, "namespaces", namespace, "sealedsecrets", name).Do(ctx).Raw()
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, fmt.Errorf("there is no SealedSecret %s/%s in the cluster", namespace, name)
+		return nil, ErrNotThere
 	case err != nil:
 		return nil, fmt.Errorf("read SealedSecret %s/%s: %w", namespace, name, err)
 	}

@@ -1,12 +1,16 @@
 package seal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/tacit-secrets/tacit/api/sealedsecrets/v1alpha1"
+	"github.com/tacit-secrets/tacit/internal/sealing"
 )
 
 // ReadBounded reads no more than a manifest may have.
@@ -33,6 +37,34 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return content, nil
+}
+
+// ReadBackup reads the file of a backup of keys.
+func ReadBackup(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	return io.ReadAll(io.LimitReader(f, 2*sealing.MaxBackup))
+}
+
+// OpenFile reads the SealedSecrets of a file.
+func OpenFile(path string) (*File, error) {
+	content, err := ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if !mentions(content) {
+		return &File{}, nil
+	}
+	return ParseFile(content)
+}
+
+// mentions reports that there may be a SealedSecret in it. What has none may
+// be anything, and need not be YAML.
+func mentions(content []byte) bool {
+	return bytes.Contains(content, []byte(v1alpha1.SealedSecretKind))
 }
 
 // WriteFile puts a new content in place of a file's, whole or not at all. A

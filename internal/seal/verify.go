@@ -1,0 +1,110 @@
+package seal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/tacit-secrets/tacit/api/sealedsecrets/v1alpha1"
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/sealing"
+)
+
+// Verdict is what was found of one object.
+type Verdict struct {
+	// Problem is why it will not serve; nil if nothing speaks against it.
+	Problem error
+	// Notes are what is worth a look.
+	Notes []string
+}
+
+// Verify looks whether an object is well formed and, if by is given, whether
+// it opens. namespace is that of objects which name none. The error is one of
+// asking, not of the object.
+func Verify(ctx context.Context, o *Object, namespace string, by Opener) (Verdict, error) {
+	placed := o.placed(namespace)
+	notes, err := wellFormed(placed)
+	v := Verdict{Problem: err, Notes: notes}
+	if err != nil || by == nil {
+		return v, nil
+	}
+	err = by.Open(ctx, placed)
+	if err != nil && !aboutObject(err) {
+		return v, err
+	}
+	v.Problem = err
+	return v, nil
+}
+
+// placed is the object in the namespace that it has, or will have.
+func (o *Object) placed(namespace string) *v1alpha1.SealedSecret {
+	out := o.SealedSecret.DeepCopy()
+	if out.Namespace == "" {
+		out.Namespace = namespace
+	}
+	return out
+}
+
+// objectError is about one object alone.
+type objectError struct{ error }
+
+func (e objectError) Unwrap() error { return e.error }
+
+// aboutObject reports that another object may fare better.
+func aboutObject(err error) bool {
+	var o objectError
+	if errors.As(err, &o) {
+		return true
+	}
+	var d *delivery.Error
+	if errors.As(err, &d) {
+		return d.Kind == delivery.Refused || d.Kind == delivery.Malformed
+	}
+	var r *refusal
+	return errors.As(err, &r) && (r.code >= 400 && r.code < 500 && !fatal(r.code) || r.code == 500)
+}
+
+// fatal answers are the same for every object.
+func fatal(code int) bool { return code == 401 || code == 403 || code == 404 || code == 429 }
+
+func wellFormed(o *v1alpha1.SealedSecret) (notes []string, err error) {
+	scope := ScopeOf(o.Annotations)
+	if o.Name == "" {
+		return nil, errors.New("it has no name")
+	}
+	if err := checkPlace(o.Namespace, o.Name, scope); err != nil {
+		return nil, err
+	}
+	if o.Spec.Data != nil {
+		return nil, errors.New("spec.data, the deprecated form, is not opened: seal each value by itself")
+	}
+	if len(o.Spec.EncryptedData) == 0 && len(o.Spec.Template.Data) == 0 {
+		notes = append(notes, "it holds no value")
+	}
+	for _, name := range []string{clusterWide, namespaceWide} {
+		if v, said := o.Annotations[name]; said && v != "true" && v != "false" {
+			notes = append(notes, fmt.Sprintf("annotation %s counts only as \"true\"", name))
+		}
+	}
+	counts := map[int]string{}
+	for _, key := range slices.Sorted(maps.Keys(o.Spec.EncryptedData)) {
+		if len(validation.IsConfigMapKey(key)) > 0 {
+			return nil, fmt.Errorf("%s is no key of a Secret", quoteName(key))
+		}
+		of, err := sealing.Names(o.Spec.EncryptedData[key])
+		if err != nil {
+			return nil, fmt.Errorf("key %q: %w", key, err)
+		}
+		counts[len(of)] = key
+	}
+	if len(counts) > 1 {
+		n := slices.Sorted(maps.Keys(counts))
+		few, many := n[0], n[len(n)-1]
+		notes = append(notes, fmt.Sprintf("its values are for different clusters: %q for %d, %q for %d", counts[few], max(1, few), counts[many], many))
+	}
+	return notes, nil
+}
