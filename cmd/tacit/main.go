@@ -43,6 +43,6 @@ Start with:
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(operatorCommand(), crdsCommand(), statusCommand(), versionCommand())
+	cmd.AddCommand(operatorCommand(), crdsCommand(), statusCommand(), sealCommand(), keysCommand(), versionCommand())
 	return cmd
 }

@@ -10,7 +10,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"tacit": func() { os.Exit(run(context.Background(), os.Args[1:])) },
+		"tacit":   func() { os.Exit(run(context.Background(), os.Args[1:])) },
+		"sealkit": func() { os.Exit(sealkit(context.Background(), os.Args[1:])) },
 	})
 }
 

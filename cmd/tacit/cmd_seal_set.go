@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tacit-secrets/tacit/internal/seal"
+	"github.com/tacit-secrets/tacit/internal/secret"
+)
+
+// sealSetFlags are the flags of `tacit seal set`.
+type sealSetFlags struct {
+	seal.Set
+	file, literal string
+	remove        bool
+	certs         certFlags
+}
+
+func sealSetCommand() *cobra.Command {
+	var f sealSetFlags
+	cmd := &cobra.Command{
+		Use:   "set FILE KEY",
+		Short: "Seal one value in a file, and leave every other byte as it is",
+		Long: `Seal one value of a SealedSecret in a file, and leave every other byte of the
+file as it is: comments, order, other values and other documents.
+
+The value is read from stdin, to the byte (printf %s rather than echo), unless
+--from-file or --from-literal gives it. The scope is that of the object.
+
+The value must be for the clusters that the others are for. Where these name
+them (a file for several clusters), other certificates are refused; where they
+do not, that cannot be known.`,
+		Example: `  printf %s "$password" | tacit seal set db.yaml password
+  tacit seal set db.yaml tls.key --from-file tls.key --cert a.pem --cert b.pem
+  tacit seal set db.yaml old-password --remove`,
+		Args: arguments("FILE", "KEY"),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.file, "from-file", "", "file with the value, to the byte; - is stdin")
+	flags.StringVar(&f.literal, "from-literal", "", "the value; others on this machine can see it: better pipe it in")
+	flags.BoolVar(&f.remove, "remove", false, "take the key out")
+	flags.StringVar(&f.Name, "name", "", "name of the SealedSecret, if the file has several")
+	flags.StringVarP(&f.Namespace, "namespace", "n", "", "namespace of the SealedSecret, if the file has several or does not name it")
+	flags.BoolVar(&f.ChangeRecipients, "change-recipients", false, "seal for these certificates, though the other values are for others")
+	f.certs.add(flags)
+	return cmd
+}
+
+func (f *sealSetFlags) run(cmd *cobra.Command, path, key string) error {
+	literal := cmd.Flags().Changed("from-literal")
+	switch {
+	case f.remove && (literal || f.file != ""):
+		return errors.New("--remove needs no value")
+	case literal && f.file != "":
+		return errors.New("--from-literal and --from-file contradict each other; give one")
+	}
+	before, err := seal.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	f.Key = key
+	var after []byte
+	if f.remove {
+		after, err = f.Remove(before)
+	} else {
+		after, err = f.sealed(cmd, before, literal)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if bytes.Equal(before, after) {
+		return nil
+	}
+	return seal.WriteFile(path, after, 0o644)
+}
+
+func (f *sealSetFlags) sealed(cmd *cobra.Command, before []byte, literal bool) ([]byte, error) {
+	in := &stdin{terminal: terminalOf(cmd)}
+	var err error
+	switch {
+	case literal:
+		f.Value = secret.NewString(f.literal)
+	case f.file != "" && f.file != "-":
+		var content []byte
+		content, err = readQuietly(f.file)
+		f.Value = secret.New(content)
+	case in.typed():
+		f.Value, err = in.ask("Value of " + f.Key)
+	default:
+		f.Value, err = piped(in)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.To, err = f.certs.certificates(cmd.Context(), in); err != nil {
+		return nil, err
+	}
+	return f.Do(rand.Reader, before)
+}
+
+// piped reads a value, and tells of the newline that echo leaves.
+func piped(in *stdin) (secret.Value, error) {
+	content, err := in.read("the value")
+	if err != nil {
+		return secret.Value{}, err
+	}
+	if text := string(content); strings.HasSuffix(text, "\n") && strings.Count(text, "\n") == 1 {
+		tell(in.out, []string{"the value ends with a newline, which is sealed too (printf %s leaves none)"})
+	}
+	return secret.New(content), nil
+}
