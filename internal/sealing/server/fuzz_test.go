@@ -5,8 +5,11 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/go-logr/logr"
+
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/sealing"
+	"github.com/tacit-secrets/tacit/internal/sealing/server"
 )
 
 // FuzzRequest sends any body: every answer is one of a few, and what is
@@ -19,7 +22,7 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add(s)
 	}
-	b := ours(f)
+	b := serve(keyring(f, pairs()[0], pairs()[1]), func(o *server.Options) { o.Log = logr.Discard() })
 	f.Fuzz(func(t *testing.T, body string) {
 		for _, path := range []string{"/v1/verify", "/v1/rotate"} {
 			got := b.post(path, body)

@@ -13,6 +13,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
@@ -53,6 +55,8 @@ type Options struct {
 	Burst int
 }
 
+const plain = "text/plain; charset=utf-8"
+
 // Server serves the endpoints.
 type Server struct {
 	opts   Options
@@ -73,7 +77,7 @@ func New(o Options) *Server {
 // Handler serves the endpoints without listening by itself.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, plain, "ok") })
 	mux.HandleFunc("GET /v1/cert.pem", s.certificate)
 	mux.Handle("POST /v1/verify", s.about(s.verify))
 	mux.Handle("POST /v1/rotate", s.about(s.rotate))
@@ -96,7 +100,7 @@ func (s *Server) verify(ctx context.Context, w http.ResponseWriter, o *object) e
 	if _, err := s.opts.Keys.Open(ctx, o.sealed); err != nil {
 		return err
 	}
-	say(w, http.StatusOK, "it opens here")
+	say(w, http.StatusOK, plain, "it opens here")
 	return nil
 }
 
@@ -176,12 +180,16 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 		s.opts.Log.Info("a request of kubeseal's failed", "error", fmt.Sprintf("%T", err))
 	}
 	s.opts.Log.V(1).Info("refused a request of kubeseal's", "status", f.code)
-	say(w, f.code, f.text)
+	// In this form client-go, and so kubeseal, shows it to its user.
+	text, _ := json.Marshal(metav1.Status{ // words and a number: it cannot fail
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
+		Status:   metav1.StatusFailure, Message: f.text, Code: int32(f.code),
+	})
+	say(w, f.code, "application/json", string(text))
 }
 
-// say answers with text, of which kubeseal shows its user the beginning.
-func say(w http.ResponseWriter, code int, text string) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+func say(w http.ResponseWriter, code int, kind, text string) {
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
 	_, _ = io.WriteString(w, text+"\n") // who went away needs no answer

@@ -122,15 +122,24 @@ func (b *bench) post(path, body string) *httptest.ResponseRecorder {
 	return b.ask(http.MethodPost, path, strings.NewReader(body))
 }
 
-// wants checks an answer: its code, and that it is text with these parts.
+// wants checks an answer: its code, its parts, and that a refusal is in the
+// form that kubeseal shows to its user.
 func wants(t *testing.T, got *httptest.ResponseRecorder, code int, parts ...string) {
 	t.Helper()
 	if got.Code != code {
 		t.Errorf("answers %d, want %d: %s", got.Code, code, got.Body)
 	}
+	says := got.Body.String()
+	if got.Code >= 400 {
+		var status metav1.Status
+		if err := json.Unmarshal(got.Body.Bytes(), &status); err != nil || int(status.Code) != code || status.Kind != "Status" || status.Message == "" {
+			t.Errorf("refuses with %s: %v", got.Body, err)
+		}
+		says = status.Message
+	}
 	for _, p := range parts {
-		if !strings.Contains(got.Body.String(), p) {
-			t.Errorf("answers %q, want %q in it", got.Body, p)
+		if !strings.Contains(says, p) {
+			t.Errorf("answers %q, want %q in it", says, p)
 		}
 	}
 }
