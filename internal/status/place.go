@@ -89,7 +89,11 @@ func from(plan *delivery.Delivery) []Place {
 	for i := range plan.Sources {
 		s := &plan.Sources[i]
 		p := Place{Kind: s.Object.Kind, Namespace: s.Object.Namespace, Name: s.Object.Name}
-		if s.Take != delivery.TakeObject {
+		switch s.Take {
+		case delivery.TakeObject:
+		case delivery.TakeSealed:
+			p = Place{Address: "sealed values"}
+		default:
 			p = stored(plan, s.Store)
 			if asked := wanted(s); asked != "" {
 				p.Key = asked

@@ -59,6 +59,13 @@ func TestPlacesOfPlans(t *testing.T) {
 			},
 			"vault: secret/data/app", "Deployment team/app",
 		},
+		"what the manifest itself holds": {
+			delivery.Delivery{
+				Sources:     []delivery.Source{{Take: delivery.TakeSealed}},
+				Destination: delivery.Destination{Namespace: "team", Name: "app", Creation: delivery.Owner},
+			},
+			"sealed values", "Secret team/app",
+		},
 		"copies in other clusters": {
 			delivery.Delivery{
 				Sources: []delivery.Source{{Take: delivery.TakeObject, Object: delivery.ObjectRef{Kind: "ConfigMap", Namespace: "team", Name: "ca"}}},
