@@ -71,13 +71,32 @@ func (c *Cluster) ask(ctx context.Context, method, path string, body []byte) ([]
 	return content, nil
 }
 
-// refusal is an answer other than 200.
+// refusal is an answer other than 200. said is what the operator added.
 type refusal struct {
-	code int
-	text string
+	code       int
+	text, said string
 }
 
-func (r *refusal) Error() string { return r.text }
+func (r *refusal) Error() string {
+	if r.said == "" {
+		return r.text
+	}
+	return r.text + ": " + r.said
+}
+
+// unopened makes of the answer that a SealedSecret does not open an error
+// about it.
+func unopened(err error) error {
+	var r *refusal
+	if !errors.As(err, &r) || r.code != http.StatusConflict {
+		return err
+	}
+	why := r.said
+	if why == "" {
+		why = "it was sealed for another cluster, namespace or name, or was changed"
+	}
+	return &delivery.Error{Kind: delivery.Refused, Message: "does not open in this cluster: " + why, Err: r}
+}
 
 func (c *Cluster) explain(err error) error {
 	var status apierrors.APIStatus
@@ -86,7 +105,7 @@ func (c *Cluster) explain(err error) error {
 	}
 	place := c.namespace + "/" + c.service
 	s := status.Status()
-	r := &refusal{code: int(s.Code)}
+	r := &refusal{code: int(s.Code), said: said(s.Details)}
 	switch r.code {
 	case http.StatusForbidden, http.StatusUnauthorized:
 		r.text = fmt.Sprintf("you may not ask Service %s: it takes get on services, and get and create on services/proxy", place)
@@ -98,9 +117,6 @@ func (c *Cluster) explain(err error) error {
 		r.text = "the cluster is asked too much: try again later"
 	default:
 		r.text = fmt.Sprintf("Service %s answers %d", place, s.Code)
-	}
-	if why := said(s.Details); why != "" {
-		r.text += ": " + why
 	}
 	return r
 }
@@ -140,15 +156,7 @@ func (c *Cluster) Open(ctx context.Context, o *v1alpha1.SealedSecret) error {
 		return errors.New("it cannot be written as JSON")
 	}
 	_, err = c.ask(ctx, http.MethodPost, "/v1/verify", body)
-	var r *refusal
-	if errors.As(err, &r) && r.code == http.StatusConflict {
-		_, why, _ := strings.Cut(r.text, ": ")
-		if why == "" {
-			why = "it was sealed for another cluster, namespace or name, or was changed"
-		}
-		return &delivery.Error{Kind: delivery.Refused, Message: "does not open in this cluster: " + why, Err: r}
-	}
-	return err
+	return unopened(err)
 }
 
 // Reseal has the cluster seal the object's values for its newest key.
@@ -166,7 +174,7 @@ func (c *Cluster) Reseal(ctx context.Context, o *v1alpha1.SealedSecret) (map[str
 	}
 	text, err := c.ask(ctx, http.MethodPost, "/v1/rotate", body)
 	if err != nil {
-		return nil, err
+		return nil, unopened(err)
 	}
 	var answer v1alpha1.SealedSecret
 	if err := json.Unmarshal(text, &answer); err != nil || answer.Kind != v1alpha1.SealedSecretKind {
