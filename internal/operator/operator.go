@@ -20,6 +20,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/tacit-secrets/tacit/internal/broker"
+	"github.com/tacit-secrets/tacit/internal/controller"
 )
 
 // Options configure an operator. Config and Log are required.
@@ -98,21 +99,8 @@ func Run(ctx context.Context, o Options) error {
 	if err := addRollouts(ctx, mgr, shared, o); err != nil {
 		return err
 	}
-	keys, err := addKeys(mgr, shared, o, langs)
-	if err != nil {
+	if err := addLanguages(mgr, shared, o, langs); err != nil {
 		return err
-	}
-	if err := addKubeseal(mgr, keys, o); err != nil {
-		return err
-	}
-	for _, lang := range langs {
-		start := &starter{mgr: mgr, shared: shared, lang: lang, pause: o.Pause}
-		if lang.Name == sealedSecrets {
-			start.before = keys.before(mgr, o.Languages.Sealed.RenewPeriod)
-		}
-		if err := mgr.Add(start); err != nil {
-			return fmt.Errorf("add the language %s: %w", lang.Name, err)
-		}
 	}
 	err = errors.Join(
 		mgr.AddHealthzCheck("ping", healthz.Ping),
@@ -129,6 +117,27 @@ func Run(ctx context.Context, o Options) error {
 		return nil
 	}
 	return err
+}
+
+// addLanguages gives the manager what starts each language.
+func addLanguages(mgr manager.Manager, shared *controller.Shared, o Options, langs []controller.Language) error {
+	keys, err := addKeys(mgr, shared, o, langs)
+	if err != nil {
+		return err
+	}
+	if err := addKubeseal(mgr, keys, o); err != nil {
+		return err
+	}
+	for _, lang := range langs {
+		start := &starter{mgr: mgr, shared: shared, lang: lang, pause: o.Pause}
+		if lang.Name == sealedSecrets {
+			start.before = keys.before(mgr, o.Languages.Sealed.RenewPeriod)
+		}
+		if err := mgr.Add(start); err != nil {
+			return fmt.Errorf("add the language %s: %w", lang.Name, err)
+		}
+	}
+	return nil
 }
 
 func managerOptions(o Options) manager.Options {

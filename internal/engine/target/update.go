@@ -25,10 +25,6 @@ func (w *Writer) update(ctx context.Context, dest *Target, want Desired, cur sta
 		return Result{}, &delivery.Error{Kind: delivery.WriteFailed, Message: fmt.Sprintf(
 			"%s is being deleted and still held by finalizers %v; it is made anew once it is gone", dest.ref(), cur.meta.Finalizers)}
 	}
-	if cur.full != nil && privileged(dest, cur.full.Type) {
-		return Result{}, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
-			"%s is of type %s, which the cluster itself acts on: choose another name for the target", dest.ref(), cur.full.Type)}
-	}
 	adopting, err := w.claim(ctx, dest, want, cur)
 	if err != nil {
 		return Result{}, err
@@ -40,14 +36,13 @@ func (w *Writer) update(ctx context.Context, dest *Target, want Desired, cur sta
 		return w.remake(ctx, dest, want, cur, digest)
 	}
 	// What is not to be owned is ours as soon as it is right.
-	right := cur.full != nil && holds(dest, want, cur) && (!adopting || dest.Creation == delivery.Orphan)
-	if right {
+	if cur.full != nil && holds(dest, want, cur) && (!adopting || dest.Creation == delivery.Orphan) {
 		return Result{Memory: remember(cur.full, want, digest)}, nil
 	}
 	if adopting && dest.Yield != nil && !dest.merges() {
 		cur.whole()
 	}
-	if cur.full != nil && cur.full.Immutable != nil && *cur.full.Immutable && !onlyMeta(dest, want, cur) {
+	if cur.immutable() && !onlyMeta(dest, want, cur) {
 		return w.frozen(ctx, dest, want, cur, adopting, digest)
 	}
 	if cur.full == nil && cur.memory.Immutable {
@@ -155,6 +150,11 @@ func (w *Writer) frozen(ctx context.Context, dest *Target, want Desired, cur sta
 		"%s is immutable and holds something else: delete it to have it made anew", dest.ref())}
 }
 
+// immutable reports that the API server lets nobody change the data.
+func (s *state) immutable() bool {
+	return s.full != nil && s.full.Immutable != nil && *s.full.Immutable
+}
+
 // onlyMeta reports that nothing of the data of an immutable Secret is to change:
 // then it can be written all the same.
 func onlyMeta(dest *Target, want Desired, cur state) bool {
@@ -195,6 +195,9 @@ func group(apiVersion string) string {
 // it must not be written.
 func (w *Writer) claim(ctx context.Context, dest *Target, want Desired, cur state) (adopting bool, err error) {
 	switch {
+	case cur.full != nil && privileged(dest, cur.full.Type):
+		return false, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
+			"%s is of type %s, which the cluster itself acts on: choose another name for the target", dest.ref(), cur.full.Type)}
 	case dest.Creation == delivery.Marked:
 		return claimMarked(dest, cur)
 	case dest.Yield != nil:
