@@ -7,24 +7,23 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
 
 	"filippo.io/age"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/tacit-secrets/tacit/internal/seal"
+	"github.com/tacit-secrets/tacit/internal/seal/sealtest"
 	"github.com/tacit-secrets/tacit/internal/sealing"
 )
 
 // sealkit makes and opens what the scripts about sealing need:
 //
-//	sealkit cluster NAME MONTHS...   a cluster whose keys are so old: NAME.pem is
-//	                                 its newest certificate, NAME-1.pem that of
-//	                                 the first key, and so on; NAME.age is the
-//	                                 backup, opened by NAME.id
+//	sealkit cluster NAME MONTHS...   a cluster whose keys are so old, the newest
+//	                                 last: NAME.pem is the newest certificate,
+//	                                 NAME-1.pem that of the first key, and so on;
+//	                                 NAME.age is the backup, opened by NAME.id
 //	sealkit open NAME FILE           what the cluster makes of a file's objects
 //	sealkit word FILE                a file that holds its name, and no newline
 //
@@ -49,42 +48,40 @@ func sealkit(ctx context.Context, args []string) int {
 }
 
 func makeCluster(name string, months []string) error {
-	var secrets []corev1.Secret
-	newest := 1 << 30
-	for i, word := range months {
+	var ages []int
+	for _, word := range months {
 		age, err := strconv.Atoi(word)
 		if err != nil {
 			return err
 		}
-		key, cert, err := sealing.Generate(2048, time.Now().AddDate(0, -age, 0), 10*365*24*time.Hour)
-		if err != nil {
+		ages = append(ages, age)
+	}
+	c, err := sealtest.NewCluster(time.Now(), ages...)
+	if err != nil {
+		return err
+	}
+	return writeCluster("", name, c)
+}
+
+func writeCluster(dir, name string, c *sealtest.Cluster) error {
+	write := func(file string, content []byte) error {
+		return os.WriteFile(filepath.Join(dir, name+file), content, 0o600)
+	}
+	for i := range c.Certificates {
+		if err := write(fmt.Sprintf("-%d.pem", i+1), c.Certificates[i].PEM()); err != nil {
 			return err
 		}
-		secrets = append(secrets, corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: fmt.Sprintf("sealed-secrets-key%d", i+1), Labels: map[string]string{sealing.KeyLabel: sealing.KeyActive}},
-			Type:       corev1.SecretTypeTLS,
-			Data:       map[string][]byte{"tls.key": key.PEM().Reveal(), "tls.crt": cert.PEM()},
-		})
-		paths := []string{fmt.Sprintf("%s-%d.pem", name, i+1)}
-		if age < newest {
-			newest = age
-			paths = append(paths, name+".pem")
-		}
-		for _, path := range paths {
-			if err := os.WriteFile(path, cert.PEM(), 0o600); err != nil {
-				return err
-			}
-		}
 	}
+	newest := c.Newest()
 	id, err := age.GenerateX25519Identity()
 	if err != nil {
 		return err
 	}
 	var backup bytes.Buffer
-	if _, err := sealing.Export(&backup, secrets, id.Recipient()); err != nil {
+	if _, err := sealing.Export(&backup, c.Secrets, id.Recipient()); err != nil {
 		return err
 	}
-	return errors.Join(os.WriteFile(name+".id", []byte(id.String()+"\n"), 0o600), os.WriteFile(name+".age", backup.Bytes(), 0o600))
+	return errors.Join(write(".pem", newest.PEM()), write(".id", []byte(id.String()+"\n")), write(".age", backup.Bytes()))
 }
 
 func openAs(ctx context.Context, name, path string) error {
