@@ -38,7 +38,7 @@ what the cluster has, as the old one.`,
 			}
 			return arguments("OLD", "NEW")(cmd, args)
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+		RunE: f.run,
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.live, "live", false, "compare the file with the cluster's objects")

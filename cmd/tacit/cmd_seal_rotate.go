@@ -41,7 +41,7 @@ time. An object that does not open stays as it is and is told of; the status is
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+		RunE: f.run,
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.dry, "dry-run", false, "say what would change, and write nothing")

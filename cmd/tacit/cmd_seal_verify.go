@@ -37,7 +37,7 @@ value is found, what was sealed for another name or cluster is not.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+		RunE: f.run,
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.offline, "offline", false, "look at the form alone; ask no cluster")

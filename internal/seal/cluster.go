@@ -186,7 +186,7 @@ func (c *Cluster) Reseal(ctx context.Context, o *v1alpha1.SealedSecret) (map[str
 	return answer.Spec.EncryptedData, nil
 }
 
-// ErrNotThere: the cluster has no such SealedSecret.
+// ErrNotThere is that the cluster has no such SealedSecret.
 var ErrNotThere = errors.New("there is no such SealedSecret in the cluster")
 
 // Live is the object as it is in the cluster, or ErrNotThere.

@@ -70,8 +70,8 @@ func mentions(content []byte) bool {
 // WriteFile puts a new content in place of a file's, whole or not at all. A
 // file that is there keeps its rights; a link goes on to lead to it.
 func WriteFile(path string, content []byte, mode fs.FileMode) error {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	if info, err := os.Stat(path); err == nil {
 		if !info.Mode().IsRegular() {

@@ -84,6 +84,7 @@ func sealedOf(o *v1alpha1.SealedSecret) delivery.Sealed {
 // backup has a keyring read a backup as it reads a cluster.
 type backup []corev1.Secret
 
+// List implements sealing.Secrets.
 func (b backup) List(_ context.Context, opts metav1.ListOptions) (*corev1.SecretList, error) {
 	byLabel, err := labels.Parse(opts.LabelSelector)
 	if err != nil {
@@ -102,10 +103,12 @@ func (b backup) List(_ context.Context, opts metav1.ListOptions) (*corev1.Secret
 	return out, nil
 }
 
+// Watch implements sealing.Secrets.
 func (backup) Watch(context.Context, metav1.ListOptions) (watch.Interface, error) {
 	return nil, fmt.Errorf("a backup does not change")
 }
 
+// Create implements sealing.Secrets.
 func (backup) Create(context.Context, *corev1.Secret, metav1.CreateOptions) (*corev1.Secret, error) {
 	return nil, fmt.Errorf("a backup does not change")
 }

@@ -16,8 +16,8 @@ import (
 // Files are the manifests under a directory, or the file itself; links are not
 // followed, and what Git keeps is left alone.
 func Files(root string) ([]string, error) {
-	if real, err := filepath.EvalSymlinks(root); err == nil {
-		root = real
+	if target, err := filepath.EvalSymlinks(root); err == nil {
+		root = target
 	}
 	var out []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -56,6 +56,7 @@ var ErrFile = errors.New("the file cannot be used")
 
 type fileError struct{ error }
 
+// Is implements the interface of errors.Is.
 func (fileError) Is(target error) bool { return target == ErrFile }
 
 // Rotate has the values of every object of a file sealed for the newest key,

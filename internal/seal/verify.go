@@ -29,20 +29,18 @@ func Verify(ctx context.Context, o *Object, namespace string, by Opener) (Verdic
 	placed := o.placed(namespace)
 	notes, err := wellFormed(placed)
 	v := Verdict{Problem: err, Notes: notes}
-	if err != nil || by == nil {
+	if v.Problem != nil || by == nil {
 		return v, nil
 	}
-	err = by.Open(ctx, placed)
-	if err != nil && !aboutObject(err) {
-		return v, err
+	if err = by.Open(ctx, placed); aboutObject(err) {
+		v.Problem, err = err, nil
 	}
-	v.Problem = err
-	return v, nil
+	return v, err
 }
 
 // placed is the object in the namespace that it has, or will have.
 func (o *Object) placed(namespace string) *v1alpha1.SealedSecret {
-	out := o.SealedSecret.DeepCopy()
+	out := o.DeepCopy()
 	if out.Namespace == "" {
 		out.Namespace = namespace
 	}

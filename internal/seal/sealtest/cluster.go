@@ -56,6 +56,7 @@ func (c *Cluster) Keyring(ctx context.Context) (*sealing.Keyring, error) {
 // secrets are listed as an API server would.
 type secrets []corev1.Secret
 
+// List implements sealing.Secrets.
 func (s secrets) List(_ context.Context, opts metav1.ListOptions) (*corev1.SecretList, error) {
 	if opts.FieldSelector != "" {
 		return &corev1.SecretList{}, nil // there is none without the label
@@ -63,10 +64,12 @@ func (s secrets) List(_ context.Context, opts metav1.ListOptions) (*corev1.Secre
 	return &corev1.SecretList{Items: s}, nil
 }
 
+// Watch implements sealing.Secrets.
 func (secrets) Watch(context.Context, metav1.ListOptions) (watch.Interface, error) {
 	return nil, errors.New("these keys do not change")
 }
 
+// Create implements sealing.Secrets.
 func (secrets) Create(context.Context, *corev1.Secret, metav1.CreateOptions) (*corev1.Secret, error) {
 	return nil, errors.New("these keys do not change")
 }
