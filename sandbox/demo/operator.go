@@ -20,8 +20,8 @@ import (
 type operator struct {
 	cmd     *exec.Cmd
 	logPath string
-	// metrics is the address where it serves them.
-	metrics string
+	// metrics and probe are the addresses where it serves them.
+	metrics, probe string
 	done    chan struct{} // closed when it has ended
 }
 
@@ -56,7 +56,7 @@ func launch(ctx context.Context, binary, logPath string, env []string) (*operato
 	if err != nil {
 		return nil, err
 	}
-	o := &operator{logPath: logPath, metrics: metrics, done: make(chan struct{})}
+	o := &operator{logPath: logPath, metrics: metrics, probe: probe, done: make(chan struct{})}
 	// Not the end of ctx but stop ends it.
 	o.cmd = exec.CommandContext(context.WithoutCancel(ctx), binary, "operator", "--log-format", "text",
 		"--doppler-host", "127.0.0.1", // where the Doppler of the sandbox is
@@ -100,7 +100,7 @@ func freeAddresses(ctx context.Context) (one, two string, err error) {
 func (o *operator) untilReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	probe := "http://" + o.cmd.Args[len(o.cmd.Args)-1] + "/readyz"
+	probe := "http://" + o.probe + "/readyz"
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
