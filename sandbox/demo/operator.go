@@ -22,7 +22,7 @@ type operator struct {
 	logPath string
 	// metrics and probe are the addresses where it serves them.
 	metrics, probe string
-	done    chan struct{} // closed when it has ended
+	done           chan struct{} // closed when it has ended
 }
 
 // startOperator runs `tacit operator` and returns when it is ready. Its ports
