@@ -180,10 +180,12 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 		s.opts.Log.Info("a request of kubeseal's failed", "error", fmt.Sprintf("%T", err))
 	}
 	s.opts.Log.V(1).Info("refused a request of kubeseal's", "status", f.code)
-	// In this form client-go, and so kubeseal, shows it to its user.
+	// In this form client-go, and so kubeseal, shows it to its user; the cause
+	// is where client-go puts what other servers say.
 	text, _ := json.Marshal(metav1.Status{ // words and a number: it cannot fail
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
 		Status:   metav1.StatusFailure, Message: f.text, Code: int32(f.code),
+		Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{{Type: metav1.CauseTypeUnexpectedServerResponse, Message: f.text}}},
 	})
 	say(w, f.code, "application/json", string(text))
 }

@@ -132,7 +132,8 @@ func wants(t *testing.T, got *httptest.ResponseRecorder, code int, parts ...stri
 	says := got.Body.String()
 	if got.Code >= 400 {
 		var status metav1.Status
-		if err := json.Unmarshal(got.Body.Bytes(), &status); err != nil || int(status.Code) != code || status.Kind != "Status" || status.Message == "" {
+		if err := json.Unmarshal(got.Body.Bytes(), &status); err != nil || int(status.Code) != code || status.Kind != "Status" || status.Message == "" ||
+			len(status.Details.Causes) != 1 || status.Details.Causes[0].Message != status.Message {
 			t.Errorf("refuses with %s: %v", got.Body, err)
 		}
 		says = status.Message
