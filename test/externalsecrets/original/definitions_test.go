@@ -59,6 +59,9 @@ func definitions(t *testing.T) string {
 	}
 	dir := t.TempDir()
 	for _, def := range all {
+		if def.Spec.Group != "external-secrets.io" {
+			continue
+		}
 		schema := def.Spec.Versions[0].Schema.OpenAPIV3Schema
 		for path, value := range defaults[strings.TrimPrefix(def.Spec.Names.Kind, "Cluster")] {
 			at(t, schema, path, func(parent *apiextensionsv1.JSONSchemaProps, name string) {
