@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"filippo.io/age"
+
 	"github.com/tacit-secrets/tacit/internal/seal"
 	"github.com/tacit-secrets/tacit/internal/seal/sealtest"
 	"github.com/tacit-secrets/tacit/internal/sealing"

@@ -156,6 +156,7 @@ func TestAnAnswerIsDistrusted(t *testing.T) {
 		"for several":      {one, both, "for other clusters"},
 		"for one":          {both, one, "for other clusters"},
 		"for more":         {both, sealed(t, plain, a.Newest(), b.Newest(), a.Certificates[0]), "for other clusters"},
+		"for two others":   {both, sealed(t, plain, a.Certificates[0], b.Certificates[0]), "for other clusters"},
 		"another name":     {one, with(one, func(o *v1alpha1.SealedSecret) { o.Name = "x" }), "another SealedSecret"},
 		"a wider scope": {one, with(one, func(o *v1alpha1.SealedSecret) {
 			o.Annotations = map[string]string{"sealedsecrets.bitnami.com/cluster-wide": "true"}

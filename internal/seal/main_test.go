@@ -17,10 +17,10 @@ import (
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
-// clusters are two: the first has an old key and a new one.
+// clusters are two, each with an old key and a new one.
 var clusters = sync.OnceValue(func() []*sealtest.Cluster {
 	var out []*sealtest.Cluster
-	for _, months := range [][]int{{3, 1}, {1}} {
+	for _, months := range [][]int{{3, 1}, {4, 1}} {
 		c, err := sealtest.NewCluster(time.Now(), months...)
 		if err != nil {
 			panic(err)

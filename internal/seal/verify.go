@@ -26,16 +26,15 @@ type Verdict struct {
 // it opens. namespace is that of objects which name none. The error is one of
 // asking, not of the object.
 func Verify(ctx context.Context, o *Object, namespace string, by Opener) (Verdict, error) {
+	var v Verdict
 	placed := o.placed(namespace)
-	notes, err := wellFormed(placed)
-	v := Verdict{Problem: err, Notes: notes}
-	if v.Problem != nil || by == nil {
+	if v.Notes, v.Problem = wellFormed(placed); v.Problem != nil || by == nil {
 		return v, nil
 	}
-	if err = by.Open(ctx, placed); aboutObject(err) {
-		v.Problem, err = err, nil
+	if v.Problem = by.Open(ctx, placed); v.Problem != nil && !aboutObject(v.Problem) {
+		return Verdict{}, v.Problem
 	}
-	return v, err
+	return v, nil
 }
 
 // placed is the object in the namespace that it has, or will have.
