@@ -26,15 +26,14 @@ type Verdict struct {
 // it opens. namespace is that of objects which name none. The error is one of
 // asking, not of the object.
 func Verify(ctx context.Context, o *Object, namespace string, by Opener) (Verdict, error) {
-	var v Verdict
 	placed := o.placed(namespace)
-	if v.Notes, v.Problem = wellFormed(placed); v.Problem != nil || by == nil {
-		return v, nil
+	notes, problem := wellFormed(placed)
+	if problem == nil && by != nil {
+		if problem = by.Open(ctx, placed); problem != nil && !aboutObject(problem) {
+			return Verdict{}, problem
+		}
 	}
-	if v.Problem = by.Open(ctx, placed); v.Problem != nil && !aboutObject(v.Problem) {
-		return Verdict{}, v.Problem
-	}
-	return v, nil
+	return Verdict{Problem: problem, Notes: notes}, nil
 }
 
 // placed is the object in the namespace that it has, or will have.
