@@ -34,7 +34,8 @@ func newCommand() *cobra.Command {
 		Short: "Bring secrets from where they live to where they are used",
 		Long: `Tacit is a Kubernetes operator for the whole way of a secret: it reads stores
 such as Vault and keeps Secrets of the cluster true to them. It runs the
-manifests of External Secrets (external-secrets.io/v1) as they are.
+manifests of External Secrets, mirrors, Doppler, Sealed Secrets and others as
+they are.
 
 Start with:
   tacit crds | kubectl apply --server-side -f -   install the kinds of object

@@ -71,6 +71,8 @@ type Broker struct {
 
 	mu       sync.Mutex
 	sessions map[identity]*session
+	// asked is how long stores asked us to wait.
+	asked map[identity]*patience
 	// users are the sessions of inline stores by where their credentials are
 	// kept.
 	users map[keeper]map[identity]bool
@@ -103,7 +105,7 @@ func New(o Options) *Broker {
 	}
 	return &Broker{
 		openers: o.Openers, credentials: o.Credentials, limits: o.Limits.withDefaults(),
-		metrics: o.Metrics, now: o.Now, sessions: map[identity]*session{}, users: map[keeper]map[identity]bool{},
+		metrics: o.Metrics, now: o.Now, sessions: map[identity]*session{}, asked: map[identity]*patience{}, users: map[keeper]map[identity]bool{},
 	}
 }
 
@@ -201,6 +203,10 @@ func (b *Broker) session(ctx context.Context, store *delivery.Store, namespace s
 		return open(ctx, store.Config, b.credentials(store.Ref, namespace))
 	})
 	s.used = b.now()
+	if b.asked[id] == nil {
+		b.asked[id] = &patience{}
+	}
+	s.gate.asked = b.asked[id]
 	b.sessions[id] = s
 	b.enlist(id, s, store.Config)
 	return s, nil

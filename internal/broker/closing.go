@@ -43,6 +43,11 @@ func (b *Broker) tidy(ctx context.Context) {
 	for _, s := range b.sessions {
 		s.flights.tidy()
 	}
+	for id, p := range b.asked {
+		if b.sessions[id] == nil && p.pass(b.now()) == nil {
+			delete(b.asked, id)
+		}
+	}
 	b.mu.Unlock()
 	limit := b.now().Add(-readerIdle)
 	b.closeIf(ctx, func(id identity, s *session) bool {

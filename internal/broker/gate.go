@@ -14,6 +14,8 @@ import (
 // it a new gate.
 type gate struct {
 	first, max time.Duration
+	// asked is shared with the sessions before and after this one; nil for none.
+	asked *patience
 
 	mu       sync.Mutex
 	until    time.Time
@@ -25,6 +27,9 @@ type gate struct {
 func (g *gate) pass(now time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if err := g.asked.pass(now); err != nil {
+		return err
+	}
 	if !now.Before(g.until) {
 		return nil
 	}
@@ -61,7 +66,43 @@ func (g *gate) learn(now time.Time, err error) {
 	default:
 		return
 	}
-	if until := now.Add(wait); until.After(g.until) {
+	until := now.Add(wait)
+	if e.Kind != backend.Refused && g.asked != nil {
+		g.asked.learn(until, e)
+		return
+	}
+	if until.After(g.until) {
 		g.until, g.why = until, e
 	}
+}
+
+// patience is how long a store asked us to wait. That is not about credentials:
+// it outlives the session that was told.
+type patience struct {
+	mu    sync.Mutex
+	until time.Time
+	why   *backend.Error
+}
+
+func (p *patience) learn(until time.Time, why *backend.Error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if until.After(p.until) {
+		p.until, p.why = until, why
+	}
+}
+
+// pass returns what there is to wait for, or nil.
+func (p *patience) pass(now time.Time) error {
+	if p == nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !now.Before(p.until) {
+		return nil
+	}
+	err := *p.why
+	err.RetryAfter = p.until.Sub(now)
+	return &err
 }
