@@ -149,6 +149,9 @@ func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *mem
 	case !settled(s, current) && r.outdated(ctx, plan, mem, woken):
 		return run
 	case !job.Intact:
+		if r.unseen(plan, job.Places) {
+			return cacheLag
+		}
 		if r.recognise(ctx, plan, mem, job.Places, job.Former) {
 			break
 		}

@@ -299,6 +299,15 @@ func (r *deliveryReconciler) placeIntact(plan *delivery.Delivery, mem *memory, p
 		settled(&plan.Schedule, current) && target.Holds(engine.TargetOf(dest, p, r.ownerOf()), p.Seen)
 }
 
+// unseen reports that of what we wrote something is not known yet, for the
+// watch of it is behind that of the manifests: nobody took it away.
+func (r *deliveryReconciler) unseen(plan *delivery.Delivery, places []engine.Place) bool {
+	watch := r.watchOf(plan.Destination.Kind)
+	return slices.ContainsFunc(places, func(p engine.Place) bool {
+		return p.Cluster == "" && p.Seen == nil && p.Memory.Version != "" && watch.Behind(p.Namespace, p.Memory.Version)
+	})
+}
+
 // recognise looks at the places that somebody touched, and reports whether all
 // are as they were nevertheless.
 func (r *deliveryReconciler) recognise(ctx context.Context, plan *delivery.Delivery, mem *memory, places, former []engine.Place) bool {

@@ -1,6 +1,8 @@
 package baddays
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
@@ -68,6 +70,14 @@ spec:
 			s := b.Secret("vault-token")
 			s.Data["token"] = []byte(token)
 			must(t, b.Update(t.Context(), s))
+			// Until the watch of Secrets brings that, the token before is good.
+			b.Eventually(func() error {
+				b.Poke("app")
+				if s := b.States(); !strings.Contains(s, "SecretSyncedError") {
+					return errors.New(s)
+				}
+				return nil
+			})
 			return "permission denied"
 		},
 		"another mount": func(b *operatortest.Bed) string {

@@ -78,7 +78,7 @@ func (s *store) Delete(obj any) error {
 
 // Replace takes a new list, after the start or after a gap in the watch, and
 // tells what changed in the gap.
-func (s *store) Replace(list []any, _ string) error {
+func (s *store) Replace(list []any, version string) error {
 	fresh := make(map[types.NamespacedName]entry, len(list))
 	for _, obj := range list {
 		m, err := s.metadata(obj)
@@ -89,6 +89,7 @@ func (s *store) Replace(list []any, _ string) error {
 	}
 	changed := map[types.NamespacedName]entry{}
 	s.mu.Lock()
+	s.upTo[s.namespace] = version
 	for key, old := range s.by {
 		if _, ok := fresh[key]; !ok && (s.namespace == "" || s.namespace == key.Namespace) {
 			s.drop(key)
@@ -112,6 +113,14 @@ func (s *store) Replace(list []any, _ string) error {
 		s.tell(key, e)
 	}
 	return nil
+}
+
+// UpdateResourceVersion implements cache.ResourceVersionUpdater: the reflector
+// calls it after each event.
+func (s *store) UpdateResourceVersion(version string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.upTo[s.namespace] = version
 }
 
 func (s *store) metadata(obj any) (*metav1.PartialObjectMetadata, error) {

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
@@ -37,6 +38,7 @@ type Watch struct {
 
 	mu       sync.RWMutex
 	by       map[types.NamespacedName]entry
+	upTo     map[string]string // the version that each of namespaces is known up to
 	indexers map[string]Indexer
 	index    map[string]map[types.NamespacedName]bool
 	watchers []func(client.Object)
@@ -67,7 +69,7 @@ func New(o Options) *Watch {
 	}
 	return &Watch{
 		client: o.Client, kind: o.Kind, namespaces: o.Namespaces, kept: newKeptKeys(o.Kept),
-		by: map[types.NamespacedName]entry{}, indexers: map[string]Indexer{},
+		by: map[types.NamespacedName]entry{}, upTo: map[string]string{}, indexers: map[string]Indexer{},
 		index: map[string]map[types.NamespacedName]bool{}, unsynced: len(o.Namespaces), synced: make(chan struct{}),
 	}
 }
@@ -120,6 +122,18 @@ func (w *Watch) Synced() <-chan struct{} { return w.synced }
 // Sees reports that objects of the namespace are watched.
 func (w *Watch) Sees(namespace string) bool {
 	return w.namespaces[0] == metav1.NamespaceAll || slices.Contains(w.namespaces, namespace)
+}
+
+// Behind reports that the watch may not have brought yet what happened in the
+// namespace by that version: what it does not know may be there.
+func (w *Watch) Behind(namespace, version string) bool {
+	if w.namespaces[0] == metav1.NamespaceAll {
+		namespace = metav1.NamespaceAll
+	}
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	order, err := resourceversion.CompareResourceVersion(w.upTo[namespace], version)
+	return err == nil && order < 0
 }
 
 // Get returns what is known of an object, nil if it is not there.

@@ -83,3 +83,26 @@ func TestTheWatchOfSecretsKeepsWhatAWriteMustKnow(t *testing.T) {
 		t.Errorf("finalizers = %v", got.Finalizers)
 	}
 }
+
+func TestTheWatchOfSecretsSaysWhatItDoesNotKnowYet(t *testing.T) {
+	t.Parallel()
+	s := New(Options{Kind: Secret, Namespaces: []string{"a", "b"}})
+	a := &store{Watch: s, namespace: "a"}
+	if err := a.Replace(nil, "9"); err != nil {
+		t.Fatal(err)
+	}
+	a.UpdateResourceVersion("10")
+	for version, behind := range map[string]bool{"9": false, "10": false, "11": true, "100": true, "0": false, "": false} {
+		if got := s.Behind("a", version); got != behind {
+			t.Errorf("at 10, behind %q: %v", version, got)
+		}
+	}
+	if all := New(Options{Kind: Secret}); all.Behind("a", "1") {
+		t.Error("behind before the first list, when nothing is known of anything")
+	}
+	all := New(Options{Kind: Secret})
+	(&store{Watch: all}).UpdateResourceVersion("10")
+	if all.Behind("a", "10") || !all.Behind("a", "11") {
+		t.Error("a watch of all namespaces is asked for one")
+	}
+}
