@@ -10,6 +10,9 @@ type Sealed struct {
 	Scope SealScope
 	// Namespace and Name are those of the object that is written.
 	Namespace, Name string
+	// Key is what Unseal said last time; a hint, which may be of no use. It
+	// spares a try with each of the cluster's keys.
+	Key string
 }
 
 // SealScope is where sealed data may be opened.

@@ -58,9 +58,10 @@ type Restarter interface {
 
 // Unsealer opens sealed data with the keys of this cluster.
 type Unsealer interface {
-	// Unseal opens all entries, or none. The error is a *delivery.Error that
-	// holds no value, or that of ctx.
-	Unseal(ctx context.Context, s delivery.Sealed) (secret.Data, error)
+	// Unseal opens all entries, or none, and names the key that opened the last
+	// of them. The error is a *delivery.Error that holds no value, or that of
+	// ctx.
+	Unseal(ctx context.Context, s delivery.Sealed) (data secret.Data, key string, err error)
 }
 
 // Job is one run of one plan.

@@ -55,9 +55,9 @@ func (e *Engine) Object(ctx context.Context, ref delivery.ObjectRef) (fetch.Obje
 }
 
 // Unseal implements fetch.Reader.
-func (e *Engine) Unseal(ctx context.Context, s delivery.Sealed) (secret.Data, error) {
+func (e *Engine) Unseal(ctx context.Context, s delivery.Sealed) (secret.Data, string, error) {
 	if e.Sealed == nil {
-		return nil, &delivery.Error{Kind: delivery.Unsupported, Message: "this operator opens no sealed data"}
+		return nil, "", &delivery.Error{Kind: delivery.Unsupported, Message: "this operator opens no sealed data"}
 	}
 	return e.Sealed.Unseal(ctx, s)
 }

@@ -72,35 +72,35 @@ func addKeys(mgr ctrl.Manager, shared *controller.Shared, o Options, langs []con
 const share = 8
 
 // Unseal implements engine.Unsealer.
-func (k *keys) Unseal(ctx context.Context, s delivery.Sealed) (secret.Data, error) {
+func (k *keys) Unseal(ctx context.Context, s delivery.Sealed) (data secret.Data, key string, err error) {
 	if len(s.Entries) <= share || len(s.Entries) > sealing.MaxEntries {
 		return k.open(ctx, s)
 	}
-	all := make(secret.Data, len(s.Entries))
+	data = make(secret.Data, len(s.Entries))
 	for part := range slices.Chunk(slices.Sorted(maps.Keys(s.Entries)), share) {
 		some := s
 		some.Entries = make(map[string]string, len(part))
-		for _, key := range part {
-			some.Entries[key] = s.Entries[key]
+		for _, entry := range part {
+			some.Entries[entry] = s.Entries[entry]
 		}
-		got, err := k.open(ctx, some)
-		if err != nil {
-			return nil, err
+		var got secret.Data
+		if got, key, err = k.open(ctx, some); err != nil {
+			return nil, "", err
 		}
-		maps.Copy(all, got)
+		maps.Copy(data, got)
 	}
-	return all, nil
+	return data, key, nil
 }
 
-func (k *keys) open(ctx context.Context, s delivery.Sealed) (secret.Data, error) {
+func (k *keys) open(ctx context.Context, s delivery.Sealed) (secret.Data, string, error) {
 	select {
 	case k.slots <- struct{}{}:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, "", ctx.Err()
 	}
 	defer func() { <-k.slots }()
-	got, err := k.ring.Open(ctx, s)
-	return got, k.suspect(err)
+	got, key, err := k.ring.Unseal(ctx, s)
+	return got, key, k.suspect(err)
 }
 
 // suspect tells of a broken key whom no other key serves: it may be the one.

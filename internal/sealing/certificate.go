@@ -22,6 +22,14 @@ type KeyID [16]byte
 // String is the ID in hexadecimal digits.
 func (id KeyID) String() string { return hex.EncodeToString(id[:]) }
 
+// parseKeyID is the ID of those digits; of none, if they are not an ID's.
+func parseKeyID(digits string) (id KeyID) {
+	if b, err := hex.DecodeString(digits); err == nil && len(b) == len(id) {
+		copy(id[:], b)
+	}
+	return id
+}
+
 func idOf(key *rsa.PublicKey) (KeyID, error) {
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {

@@ -246,7 +246,7 @@ func TestFailuresSayWhichEntryAndWhy(t *testing.T) {
 	}
 	// One bad entry fails all, and only it is named.
 	here.Entries["zz"] = "?"
-	if got, err := r.Unseal(t.Context(), here); err == nil || len(got) > 0 || strings.Contains(err.Error(), "password") || !strings.Contains(err.Error(), `"zz"`) {
+	if got, _, err := r.Unseal(t.Context(), here); err == nil || len(got) > 0 || strings.Contains(err.Error(), "password") || !strings.Contains(err.Error(), `"zz"`) {
 		t.Errorf("%d entries, %v", len(got), err)
 	}
 	// Of many bad ones, some.

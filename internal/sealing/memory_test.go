@@ -86,6 +86,25 @@ func TestManyKeysDoNotMeanManyDecryptions(t *testing.T) {
 	}(), 1)
 }
 
+// After a restart nothing is remembered but what the object says.
+func TestAHintSparesTheOtherKeys(t *testing.T) {
+	t.Parallel()
+	const keys, entries = 6, 4
+	r, certs := ringOf(t, keys)
+	oldest := object(t, entries, certs[keys-1])
+	_, key, err := r.Unseal(t.Context(), oldest)
+	if err != nil || key != certs[keys-1].ID.String() {
+		t.Errorf("key %q, %v", key, err)
+	}
+	for hint, want := range map[string]int{key: entries, certs[1].ID.String(): keys + entries - 1, "no key": keys + entries - 1, key + "00": keys + entries - 1} {
+		r.memory = memory{}
+		oldest.Key = hint
+		if got, err := decryptions(t, r, oldest); err != nil || got != want {
+			t.Errorf("hint %q: %d decryptions, want %d; %v", hint, got, want, err)
+		}
+	}
+}
+
 // Two workers that open objects of different keys do not lead each other
 // astray.
 func TestTheEntriesOfAnObjectFollowEachOther(t *testing.T) {

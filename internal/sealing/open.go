@@ -21,16 +21,21 @@ const maxFailures = 3
 // those which fail and why, or that of ctx. Other keys may mend it; Changed
 // tells when there are others.
 func (r *Keyring) Open(ctx context.Context, s delivery.Sealed) (secret.Data, error) {
-	o, err := r.opener(ctx, &s)
-	if err != nil {
-		return nil, err
-	}
-	return o.data()
+	data, _, err := r.Unseal(ctx, s)
+	return data, err
 }
 
-// Unseal is Open, as the engine calls it.
-func (r *Keyring) Unseal(ctx context.Context, s delivery.Sealed) (secret.Data, error) {
-	return r.Open(ctx, s)
+// Unseal is Open, and names the key that opened the last entry: as a hint
+// (delivery.Sealed.Key) it is tried first.
+func (r *Keyring) Unseal(ctx context.Context, s delivery.Sealed) (data secret.Data, key string, err error) {
+	o, err := r.opener(ctx, &s)
+	if err != nil {
+		return nil, "", err
+	}
+	if data, err = o.data(); err != nil || len(data) == 0 {
+		return data, "", err
+	}
+	return data, o.last.String(), nil
 }
 
 // Reseal makes the newest key one that opens every entry, see the function of
@@ -67,8 +72,8 @@ type opener struct {
 	ring   ring
 	sealed *delivery.Sealed
 	memory *memory
-	// last is the key that fitted the entry before: those of one object are
-	// mostly sealed at once.
+	// last is the key that fitted the entry before, or the object's last time:
+	// its entries are mostly sealed at once.
 	last KeyID
 	// probed: it was looked whether another scope fits, which is not done for
 	// each entry that fails.
@@ -84,7 +89,7 @@ func (r *Keyring) opener(ctx context.Context, s *delivery.Sealed) (*opener, erro
 		return nil, &delivery.Error{Kind: delivery.Malformed, Err: ErrTooLarge,
 			Message: fmt.Sprintf("it has %d entries: %d are the most", len(s.Entries), MaxEntries)}
 	}
-	return &opener{stop: ctx.Err, ring: now, sealed: s, memory: &r.memory}, nil
+	return &opener{stop: ctx.Err, ring: now, sealed: s, memory: &r.memory, last: parseKeyID(s.Key)}, nil
 }
 
 func (o *opener) data() (secret.Data, error) {

@@ -32,6 +32,9 @@ template:
 		t.Errorf("type %s, labels %v, annotations %v, immutable %v", s.Type, s.Labels, s.Annotations, s.Immutable)
 	}
 	ss := b.Synced("app")
+	if got := ss.Status.SealedFor; got != b.Key.Fingerprint(t) {
+		t.Errorf("sealed for %q", got)
+	}
 	if c := ss.Status.Conditions[0]; c.Message != "" || c.LastUpdateTime == "" || c.LastTransitionTime == "" {
 		t.Errorf("the condition is %+v", c)
 	}

@@ -113,6 +113,12 @@ type SealedSecretStatus struct {
 	// Synced says whether the Secret holds what this object does.
 	// +optional
 	Conditions []Condition `json:"conditions,omitempty"`
+
+	// The key that opened the values: the first half of the SHA-256 of its
+	// public part, in hexadecimal digits. After a restart it is tried first.
+	// The original has no such field, and its definition drops it.
+	// +optional
+	SealedFor string `json:"sealedFor,omitempty"`
 }
 
 // Condition is one thing that is known of the object.

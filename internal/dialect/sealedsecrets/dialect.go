@@ -67,7 +67,7 @@ func (sealedSecrets) Translate(obj client.Object) (delivery.Delivery, error) {
 		Object: owner,
 		Sources: []delivery.Source{{
 			Field: entriesField, Take: delivery.TakeSealed,
-			Sealed: delivery.Sealed{Entries: ss.Spec.EncryptedData, Scope: scope(ss), Namespace: ss.Namespace, Name: ss.Name},
+			Sealed: delivery.Sealed{Entries: ss.Spec.EncryptedData, Scope: scope(ss), Namespace: ss.Namespace, Name: ss.Name, Key: ss.Status.SealedFor},
 		}},
 		Shape:       shape(&ss.Spec.Template),
 		Destination: destination(ss, owner),

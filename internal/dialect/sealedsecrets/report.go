@@ -66,6 +66,7 @@ func (sealedSecrets) Report(obj client.Object, out delivery.Outcome, now time.Ti
 		notes = append(notes, out.Note)
 	}
 	set(ss, statusTrue, strings.Join(notes, "; "), wrote, now)
+	ss.Status.SealedFor = out.Version
 	var events []dialect.Event
 	if out.Change == delivery.Adopted {
 		events = append(events, adoptedEvent(ss.Name))

@@ -31,8 +31,9 @@ type Reader interface {
 	// Object returns a Secret or ConfigMap of the cluster. Its error is a
 	// *delivery.Error; of kind SourceMissing if the object is not there.
 	Object(ctx context.Context, ref delivery.ObjectRef) (Object, error)
-	// Unseal opens all entries, or none. Its error is a *delivery.Error.
-	Unseal(ctx context.Context, s delivery.Sealed) (secret.Data, error)
+	// Unseal opens all entries, or none, and names the key that did. Its error
+	// is a *delivery.Error.
+	Unseal(ctx context.Context, s delivery.Sealed) (data secret.Data, key string, err error)
 }
 
 // Object is a Secret or ConfigMap of the cluster.
@@ -53,7 +54,8 @@ type Result struct {
 	// Object is the source that is an object of the cluster, without its
 	// Data; nil if none is.
 	Object *Object
-	// Version, Link and Lease are those of the first source that has them.
+	// Version, Link and Lease are those of the first source that has them. The
+	// version of sealed data is the key that opened them.
 	Version, Link string
 	Lease         delivery.Lease
 }
@@ -61,7 +63,7 @@ type Result struct {
 // learn takes over what is known of one read beside its data.
 func (r *Result) learn(one *read) {
 	if r.Version == "" {
-		r.Version = cmp.Or(one.doc.Version, one.object.Version)
+		r.Version = cmp.Or(one.doc.Version, one.object.Version, one.key)
 	}
 	if r.Link == "" {
 		r.Link = one.doc.Link

@@ -69,16 +69,16 @@ func (m *memory) Object(_ context.Context, ref delivery.ObjectRef) (fetch.Object
 }
 
 // Unseal opens what was sealed by writing "sealed:" in front.
-func (m *memory) Unseal(_ context.Context, s delivery.Sealed) (secret.Data, error) {
+func (m *memory) Unseal(_ context.Context, s delivery.Sealed) (secret.Data, string, error) {
 	out := secret.Data{}
 	for key, text := range s.Entries {
 		plain, ok := strings.CutPrefix(text, "sealed:")
 		if !ok {
-			return nil, &delivery.Error{Kind: delivery.Refused, Message: "cannot be opened: " + key}
+			return nil, "", &delivery.Error{Kind: delivery.Refused, Message: "cannot be opened: " + key}
 		}
 		out[key] = secret.NewString(plain)
 	}
-	return out, nil
+	return out, "key", nil
 }
 
 func (m *memory) Find(_ context.Context, _ delivery.StoreRef, q backend.Query) ([]backend.Ref, error) {

@@ -18,6 +18,7 @@ type read struct {
 	object  Object
 	found   secret.Data
 	opened  secret.Data
+	key     string // that opened it
 	missing bool // the store says so, and that may be skipped
 }
 
@@ -82,7 +83,7 @@ func (p *reads) run(ctx context.Context, r Reader, opts Options) error {
 		case delivery.TakeObject:
 			one.object, err = r.Object(ctx, one.src.Object)
 		case delivery.TakeSealed:
-			one.opened, err = unseal(ctx, r, one.src)
+			one.opened, one.key, err = unseal(ctx, r, one.src)
 		default:
 			k := keyOf(one.src)
 			one.doc, err = r.Read(ctx, k.store, k.ref)
@@ -106,10 +107,10 @@ func (p *reads) run(ctx context.Context, r Reader, opts Options) error {
 
 // unseal opens what stands in the manifest. Keys that a Secret cannot have are
 // told before it costs anything.
-func unseal(ctx context.Context, r Reader, src *delivery.Source) (secret.Data, error) {
+func unseal(ctx context.Context, r Reader, src *delivery.Source) (secret.Data, string, error) {
 	for _, key := range slices.Sorted(maps.Keys(src.Sealed.Entries)) {
 		if fault := keyFault(key); fault != "" {
-			return nil, &delivery.Error{Kind: delivery.Invalid, Message: fault}
+			return nil, "", &delivery.Error{Kind: delivery.Invalid, Message: fault}
 		}
 	}
 	return r.Unseal(ctx, src.Sealed)

@@ -119,8 +119,8 @@ func TestWhatHappenedMeanwhileIsFound(t *testing.T) {
 	b.Holds("changed", values{"k": "two"})
 }
 
-// TestWhatTheOriginalMadeIsTakenOver as it is, without a write, and kept from
-// then on.
+// TestWhatTheOriginalMadeIsTakenOver as it is, and kept from then on. Only the
+// status learns something: which key it was sealed for.
 func TestWhatTheOriginalMadeIsTakenOver(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, 2048)
@@ -141,7 +141,14 @@ func TestWhatTheOriginalMadeIsTakenOver(t *testing.T) {
 
 	tap, metrics, _ := b.tapped()
 	b.knows(metrics, 1)
-	b.quiet(tap)
+	b.Eventually(func() error {
+		key := b.SealedSecret("app").Status.SealedFor
+		return check(key == b.Key.Fingerprint(t), "sealed for %q", key)
+	})
+	wrote := tap.Which(func(c testkit.Call) bool { return c.Writes() && (c.OnSecrets() || c.On("sealedsecrets") || c.On("events")) })
+	if len(wrote) != 1 || !wrote[0].On("sealedsecrets") {
+		t.Errorf("it wrote %v", wrote)
+	}
 	if after := b.Secret("app"); after.ResourceVersion != before.ResourceVersion {
 		t.Error("the Secret was written")
 	}

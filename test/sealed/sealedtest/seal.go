@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/pem"
 	"io"
 	"strings"
@@ -55,6 +56,17 @@ func (k Key) Secret(namespace, name string) *corev1.Secret {
 		Type:       corev1.SecretTypeTLS,
 		Data:       map[string][]byte{"tls.key": k.key, "tls.crt": k.cert},
 	}
+}
+
+// Fingerprint is what the key is called: half of the SHA-256 of its public part.
+func (k Key) Fingerprint(t testing.TB) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(k.public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:16])
 }
 
 // Inside is a piece of the key that nobody may see.
