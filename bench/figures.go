@@ -124,6 +124,9 @@ func (r *result) bystanders(got bystanderResult) {
 // requests adds a figure for each kind of request to the API server.
 func (r *result) requests(counts map[testkit.Request]int, n int) {
 	for _, q := range sorted(counts) {
+		if counts[q] == 0 {
+			continue // all of them were the meter's own
+		}
 		name := q.Verb + " " + q.Resource
 		if q.Subresource != "" {
 			name += "/" + q.Subresource

@@ -54,6 +54,20 @@ func (r *result) fanout(before bareFan, got fanResult, after bareFan) {
 	r.plain("own memory, peak", mb(got.peak), megabytes)
 }
 
+// sealed turns the opening of sealed values into figures.
+func (r *result) sealed(got sealedResult) {
+	r.plain("first Secret, from process start", got.first.first.Seconds(), seconds)
+	r.add("last Secret, from process start", got.first.last.Seconds(), seconds, atMost(5))
+	r.plain("the decryptions alone, one after the other", got.bare.Seconds(), seconds)
+	r.requests(got.first.requests, sealedObjects)
+	r.plain("CPU of tacit until the last Secret", got.first.used.Operator.Seconds(), seconds)
+	r.plain("processors taken by others", share(got.first.used.others(), got.first.used), percent)
+	r.add(fmt.Sprintf("last Secret, after a restart, sealed for the oldest of %d keys", sealedKeys), got.many.last.Seconds(), seconds, atMost(5))
+	r.plain("CPU of tacit until then", got.many.used.Operator.Seconds(), seconds)
+	r.plain("own memory", mb(got.many.rss), megabytes)
+	r.plain("own memory, peak", mb(got.many.peak), megabytes)
+}
+
 // rollouts turns restarts into figures.
 func (r *result) rollouts(got rollResult) {
 	slices.Sort(got.own)

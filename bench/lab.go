@@ -21,6 +21,7 @@ import (
 
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
 	mirrorsv1 "github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
+	sealedv1 "github.com/tacit-secrets/tacit/api/sealedsecrets/v1alpha1"
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
@@ -62,7 +63,7 @@ func (l lab) with(ctx context.Context, limit time.Duration, m *machine, work fun
 
 func (l *lab) connect() (err error) {
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), esv1.AddToScheme(scheme), mirrorsv1.AddToScheme(scheme)); err != nil {
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), esv1.AddToScheme(scheme), mirrorsv1.AddToScheme(scheme), sealedv1.AddToScheme(scheme)); err != nil {
 		return err
 	}
 	if l.client, err = client.New(l.plane.Config(), client.Options{Scheme: scheme}); err != nil {

@@ -50,6 +50,7 @@ func workloads() []workload {
 		{"bystanders", "Bystanders: 10,000 Secrets of 4 KB that are not ours, then 10,000 more", 15 * time.Minute, bystanders},
 		{"fanout-mirror", "Fan-out: one Secret to 300 namespaces, by a SecretMirror", 5 * time.Minute, fanout(true)},
 		{"fanout-reflector", "Fan-out: one Secret to 300 namespaces, by reflector's annotations", 5 * time.Minute, fanout(false)},
+		{"sealed", "Sealed: 300 SealedSecrets, RSA-4096, cold start", 10 * time.Minute, sealed},
 		{"rollout", "Rollouts: 50 Deployments, each with a Secret of its own and five of all", 5 * time.Minute, rollouts},
 	}
 }
