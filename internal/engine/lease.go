@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"time"
 
@@ -77,9 +76,9 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 	case err == nil:
 		held.Renewed = r.Now()
 		r.out.LeaseChange = delivery.LeaseRenewed
-	case kindOf(err) == backend.NotFound:
+	case backend.KindOf(err) == backend.NotFound:
 		return got, false, nil
-	case kindOf(err) == backend.Refused, kindOf(err) == backend.Misconfigured, kindOf(err) == backend.Unsupported:
+	case backend.KindOf(err) == backend.Refused, backend.KindOf(err) == backend.Misconfigured, backend.KindOf(err) == backend.Unsupported:
 		// Not to be renewed by us: good for as long as it lasts.
 		if left < held.Duration/2 {
 			return got, false, nil
@@ -178,20 +177,12 @@ func (r *run) lease(annotations map[string]string) string {
 	return ""
 }
 
-func kindOf(err error) backend.Kind {
-	var e *backend.Error
-	if errors.As(err, &e) {
-		return e.Kind
-	}
-	return backend.Unavailable
-}
-
 // Revoke gives back what an object holds when the object goes.
 func (e *Engine) Revoke(ctx context.Context, stores Stores, plan *delivery.Delivery) error {
 	if plan.Leases == nil || plan.Leases.Held.IsZero() || len(plan.Sources) == 0 {
 		return nil
 	}
-	if err := stores.Revoke(ctx, plan.Sources[0].Store, plan.Leases.Held.ID); err != nil && kindOf(err) != backend.NotFound {
+	if err := stores.Revoke(ctx, plan.Sources[0].Store, plan.Leases.Held.ID); err != nil && backend.KindOf(err) != backend.NotFound {
 		return fetch.Failure(&plan.Sources[0], err)
 	}
 	return nil
