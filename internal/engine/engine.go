@@ -21,10 +21,6 @@ import (
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
-// maxFetched bounds what one object may read in all. A Secret holds 1 MiB; a
-// template may select from more.
-const maxFetched = 8 << 20
-
 // Engine runs plans.
 type Engine struct {
 	// Core reads sources and templates out of ConfigMaps and Secrets.

@@ -23,7 +23,7 @@ func (r *run) fetch(ctx context.Context) (got fetch.Result, kept bool, err error
 		}
 	}
 	got, err = fetch.Fetch(ctx, reader{r.job.Stores, r.Engine}, plan.Sources, fetch.Options{
-		SkipMissing: plan.Destination.Deletion != delivery.Retain, MaxBytes: maxFetched})
+		SkipMissing: plan.Destination.Deletion != delivery.Retain})
 	if err != nil || plan.Leases == nil || got.Lease.IsZero() {
 		return got, false, err
 	}

@@ -89,10 +89,11 @@ type Options struct {
 	Parallel int
 }
 
-// The defaults of Options.
+// The defaults of Options. A Secret holds 1 MiB; a template may select from
+// more.
 const (
-	DefaultMaxBytes = 8 << 20 // a template may make less of it
-	DefaultParallel = 8
+	defaultMaxBytes = 8 << 20
+	defaultParallel = 8
 )
 
 // Fetch reads all sources and returns their data, later ones winning where
@@ -103,10 +104,10 @@ const (
 // never holds a value. Which one that is does not depend on timing.
 func Fetch(ctx context.Context, r Reader, sources []delivery.Source, opts Options) (Result, error) {
 	if opts.MaxBytes <= 0 {
-		opts.MaxBytes = DefaultMaxBytes
+		opts.MaxBytes = defaultMaxBytes
 	}
 	if opts.Parallel <= 0 {
-		opts.Parallel = DefaultParallel
+		opts.Parallel = defaultParallel
 	}
 	reads := plan(sources)
 	if err := reads.run(ctx, r, opts); err != nil {
