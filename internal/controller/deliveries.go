@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -79,6 +78,8 @@ func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 			return reconcile.Result{RequeueAfter: idle, Priority: &byTimer}, nil
 		}
 		if obj, err = r.hold(ctx, obj, plan.Finalizer); err != nil {
+			r.wakes.ask(req.NamespacedName, woken)
+			r.memories.keep(req.NamespacedName, mem)
 			return reconcile.Result{}, err
 		}
 	}
@@ -144,7 +145,7 @@ func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *mem
 		return wait
 	}
 	switch {
-	case mem.failures > 0, s.Failing && mem.at.IsZero(), due(plan, current, last, now):
+	case mem.failures > 0, mem.untold > 0, s.Failing && mem.at.IsZero(), due(plan, current, last, now):
 		return run
 	case !settled(s, current) && r.outdated(ctx, plan, mem, woken):
 		return run
@@ -292,13 +293,22 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 		if apierrors.HasStatusCause(err, "NamespaceTerminating") {
 			return reconcile.Result{}, nil
 		}
-		// What the status does not say did not happen: run again.
-		mem.done, mem.at = "", time.Time{}
-		r.memories.keep(name, mem)
-		return reconcile.Result{}, fmt.Errorf("write the status of %s: %w", plan.Object, err)
+		return r.untold(ctx, plan, mem, woken, err), nil
 	}
+	mem.untold = 0
 	r.memories.keep(name, mem)
 	return result, nil
+}
+
+// untold has an object run again whose status could not be written: what that
+// does not say did not happen.
+func (r *deliveryReconciler) untold(ctx context.Context, plan *delivery.Delivery, mem memory, woken wake, err error) reconcile.Result {
+	name := types.NamespacedName{Namespace: plan.Object.Namespace, Name: plan.Object.Name}
+	mem.untold++
+	r.memories.keep(name, mem)
+	r.wakes.ask(name, woken)
+	log.FromContext(ctx).Error(err, "the status could not be written", "object", plan.Object.String())
+	return reconcile.Result{RequeueAfter: retryAfter(mem.untold, &delivery.Error{})}
 }
 
 // report has the language write the outcome into the object's status.

@@ -38,7 +38,9 @@ type memory struct {
 	stores string
 	// status is the version of the object with the status that we wrote
 	// last.
-	status  string
+	status string
+	// untold is how often in a row the outcome could not be written there.
+	untold  int
 	repairs repairs
 	// told are the warnings of the last run of an annotated object, and toldAt
 	// is when they were told.

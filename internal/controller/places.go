@@ -127,16 +127,20 @@ func (r *deliveryReconciler) places(ctx context.Context, plan *delivery.Delivery
 	if dest.Leave {
 		return places, nil, nil
 	}
+	spared := map[place]string{} // without what is gone since
 	for _, name := range owned {
 		// A source may bear marks by mistake or by malice, its own even.
 		if p := (place{"", name.Namespace, name.Name}); !wanted[p] && !isSource(plan, p) {
 			one := engine.Place{Namespace: p.namespace, Name: p.name, Seen: watch.Get(p.namespace, p.name)}
-			spared := one.Seen != nil && mem.spared[p] == one.Seen.ResourceVersion
-			if !spared && !follows(dest, one.Seen) && !r.protected(plan, name.Namespace) {
+			switch version := mem.spared[p]; {
+			case one.Seen != nil && version == one.Seen.ResourceVersion:
+				spared[p] = version
+			case !follows(dest, one.Seen) && !r.protected(plan, name.Namespace):
 				former = append(former, one)
 			}
 		}
 	}
+	mem.spared = spared
 	for _, h := range mem.targets {
 		if h.cluster != "" && h.Version != "" && !wanted[h.place] {
 			former = append(former, engine.Place{Cluster: h.cluster, Namespace: h.namespace, Name: h.name, Memory: h.Memory})

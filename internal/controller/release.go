@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
@@ -43,9 +44,11 @@ func (r *deliveryReconciler) goes(ctx context.Context, obj client.Object) (recon
 		out := r.takeBack(ctx, &plan, &mem, obj.GetDeletionTimestamp().Time)
 		if out.Result == delivery.Failed {
 			mem.failures++
-			err := r.report(ctx, obj, &mem, out)
+			if err := r.report(ctx, obj, &mem, out); err != nil {
+				log.FromContext(ctx).Error(err, "the status could not be written", "object", plan.Object.String())
+			}
 			r.memories.keep(name, mem)
-			return reconcile.Result{RequeueAfter: min(retryAfter(mem.failures, out.Err), lastStoreRetry)}, err
+			return reconcile.Result{RequeueAfter: min(retryAfter(mem.failures, out.Err), lastStoreRetry)}, nil
 		}
 		r.emit(obj, r.dialect.Report(obj.DeepCopyObject().(client.Object), out, r.Now()))
 		r.observe(&plan, &out)

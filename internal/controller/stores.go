@@ -17,6 +17,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/broker"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/engine/fetch"
 	"github.com/tacit-secrets/tacit/internal/engine/target"
 )
 
@@ -109,19 +110,11 @@ func storeError(err error) *delivery.Error {
 	if !errors.As(err, &e) {
 		return &delivery.Error{Kind: delivery.Unavailable, Message: "the store does not answer", Err: err}
 	}
-	kind := delivery.Unavailable
-	switch e.Kind {
-	case backend.Refused:
-		kind = delivery.Refused
-	case backend.Throttled:
-		kind = delivery.Throttled
-	case backend.Malformed:
-		kind = delivery.Malformed
-	case backend.Misconfigured, backend.NotFound:
+	kind := fetch.OutcomeKind(e.Kind)
+	if e.Kind == backend.NotFound {
+		// A check reads no secret: it is the store's own address or path that
+		// is not there.
 		kind = delivery.Misconfigured
-	case backend.Unsupported:
-		kind = delivery.Unsupported
-	case backend.Unavailable:
 	}
 	return &delivery.Error{Kind: kind, Message: e.Message, RetryAfter: e.RetryAfter, Err: err}
 }

@@ -328,3 +328,40 @@ func TestReadyIsAboutTheGenerationThatItNames(t *testing.T) {
 		t.Errorf("a failure moved the age of the last success from %v to %v", first, es.Status.RefreshTime)
 	}
 }
+
+// TestAStatusThatCouldNotBeWrittenIsWrittenLater, though nothing else is left
+// to be done.
+func TestAStatusThatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{
+		"cut":     testkit.ErrCut,
+		"refused": testkit.Answer{Status: http.StatusInternalServerError, Body: `{"kind":"Status","apiVersion":"v1","status":"Failure","code":500}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := operatortest.WithoutOperator(t)
+			tap := &testkit.Tap{}
+			b.Operate(throughTap(b, tap))
+			b.Put("db", map[string]any{"password": "one"})
+			b.Apply(ours(operatortest.VaultStore + app("Retain")))
+			s := b.Holds("app", map[string]string{"password": "one"})
+			b.Synced("app")
+			var failed atomic.Int32
+			tap.Set(func(r *http.Request) error {
+				if onStatus(r) && failed.Add(1) <= 2 {
+					return err
+				}
+				return nil
+			}, nil)
+			s.Data["password"] = []byte("edited")
+			must(t, b.Update(t.Context(), s))
+			b.Eventually(func() error {
+				es, s := b.ExternalSecret("app"), b.Secret("app")
+				if string(s.Data["password"]) != "one" || es.Status.Binding.ResourceVersion != s.ResourceVersion {
+					return fmt.Errorf("the Secret holds %q in version %s, and version %s is told", s.Data["password"], s.ResourceVersion, es.Status.Binding.ResourceVersion)
+				}
+				return nil
+			})
+		})
+	}
+}
