@@ -102,11 +102,8 @@ func (e *Engine) Run(ctx context.Context, job Job) (delivery.Outcome, []target.M
 	if err == nil {
 		return r.out, r.memories
 	}
-	failed := delivery.Outcome{
-		Result: delivery.Failed, Target: job.Plan.Destination.Bound, At: e.Now(),
-		Places: r.out.Places, Written: r.out.Written, Refused: r.out.Refused, Lease: r.out.Lease, LeaseChange: r.out.LeaseChange, Version: r.out.Version,
-		RenewFailed: r.out.RenewFailed,
-	}
+	failed := r.out // what was done is done
+	failed.Result, failed.Note, failed.At = delivery.Failed, "", e.Now()
 	if !errors.As(err, &failed.Err) {
 		// Not classified by a stage: its text may hold anything.
 		failed.Err = &delivery.Error{Kind: delivery.Unavailable, Message: "interrupted", Err: err}
@@ -197,12 +194,12 @@ func (r *run) single(ctx context.Context, want target.Desired) error {
 		r.out.Result, r.memories[0] = delivery.Missing, target.Memory{}
 		return nil
 	}
-	if err := r.leaveFormer(ctx, dest); err != nil {
-		return err
-	}
 	r.out.Change, r.out.Places = res.Change, 1
 	if res.Change != delivery.NoChange {
 		r.out.Written = 1
+	}
+	if err := r.leaveFormer(ctx, dest); err != nil {
+		return err
 	}
 	r.out.Target = delivery.Binding{Name: dest.Name, Version: res.Memory.Version}
 	if res.Memory.Frozen {

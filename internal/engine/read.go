@@ -91,6 +91,6 @@ func asError(err error, as **delivery.Error) bool { return errors.As(err, as) }
 // not depend on timing.
 func sortRefusals(refused []delivery.Refusal) {
 	slices.SortFunc(refused, func(a, b delivery.Refusal) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 }

@@ -20,6 +20,15 @@ var kinds = map[backend.Kind]delivery.ErrorKind{
 	backend.Unsupported:   delivery.Unsupported,
 }
 
+// OutcomeKind is what an outcome says where a backend says kind; Unavailable if
+// nobody thought of that.
+func OutcomeKind(kind backend.Kind) delivery.ErrorKind {
+	if out, ok := kinds[kind]; ok {
+		return out
+	}
+	return delivery.Unavailable
+}
+
 // Failure is the error of a source, or of a place in a store, that failed.
 func Failure(src *delivery.Source, err error) *delivery.Error {
 	// A read fails whole: a property has nothing to do with it.
@@ -41,10 +50,7 @@ func Failure(src *delivery.Source, err error) *delivery.Error {
 		out.Message = src.Field + ": " + ours.Message
 		return out
 	case errors.As(err, &theirs):
-		out.RetryAfter = theirs.RetryAfter
-		if kind, ok := kinds[theirs.Kind]; ok {
-			out.Kind = kind
-		}
+		out.Kind, out.RetryAfter = OutcomeKind(theirs.Kind), theirs.RetryAfter
 		out.Message = at + ": " + theirs.Message
 	case errors.Is(err, context.DeadlineExceeded):
 		out.Message = at + ": no answer in time"

@@ -19,7 +19,7 @@ type read struct {
 	found   secret.Data
 	opened  secret.Data
 	key     string // that opened it
-	missing bool // the store says so, and that may be skipped
+	missing bool   // the store says so, and that may be skipped
 }
 
 type readKey struct {
