@@ -210,7 +210,7 @@ func (r *deliveryReconciler) run(ctx context.Context, job *engine.Job, mem *memo
 	case errors.Is(err, errWait):
 		return delivery.Outcome{Result: delivery.Waiting}
 	case err != nil:
-		return delivery.Outcome{Result: delivery.Failed, Err: asFailure(err), Target: plan.Destination.Bound, At: r.Now()}
+		return delivery.Outcome{Result: delivery.Failed, Err: asFailure(err), Destination: delivery.DestinationOutcome{Bound: plan.Destination.Bound}, At: r.Now()}
 	}
 	out, memories := r.Engine.Run(ctx, *job)
 	mem.targets = remember(job.Places, memories)
@@ -221,7 +221,7 @@ func (r *deliveryReconciler) run(ctx context.Context, job *engine.Job, mem *memo
 		mem.targets = mem.targets.with(job.Former)
 	}
 	if r.Reloadable != nil && plan.Destination.Kind != objects.ConfigMap && plan.Destination.Spread == nil && plan.Destination.Name != "" {
-		out.Reloadable = r.Reloadable(plan.Destination.Namespace, plan.Destination.Name)
+		out.Rollout.Reloadable = r.Reloadable(plan.Destination.Namespace, plan.Destination.Name)
 	}
 	return out
 }
@@ -263,16 +263,16 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 		mem.failures++
 		result.RequeueAfter = r.afterFailure(plan, &mem, out.Err)
 		mem.tried, mem.hold = plan.Schedule.Fingerprint, now.Add(pauseAfter(out.Err, result.RequeueAfter))
-		if len(out.Refused) > 0 {
+		if len(out.Destination.Refused) > 0 {
 			// The others were served, and are as if nothing had happened.
 			mem.done, mem.at = plan.Schedule.Fingerprint, out.At
 		}
-		if due := next(plan, &out); !due.IsZero() && len(out.Refused) > 0 {
+		if due := next(plan, &out); !due.IsZero() && len(out.Destination.Refused) > 0 {
 			result.RequeueAfter = min(result.RequeueAfter, max(due.Sub(now), minInterval))
 		}
 	default:
 		mem.failures = 0
-		repaired := out.Change == delivery.Updated || out.Change == delivery.Created && !mem.at.IsZero()
+		repaired := out.Destination.Change == delivery.Updated || out.Destination.Change == delivery.Created && !mem.at.IsZero()
 		if repaired && !woken.force {
 			mem.repairs.wrote(now)
 		}
@@ -288,7 +288,7 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 		r.wakes.ask(name, woken)
 		return result, nil
 	}
-	log.FromContext(ctx).V(1).Info("ran", "result", out.Result, "change", out.Change, "error", out.Err)
+	log.FromContext(ctx).V(1).Info("ran", "result", out.Result, "change", out.Destination.Change, "error", out.Err)
 	if err := r.report(ctx, obj, &mem, out); err != nil {
 		if apierrors.HasStatusCause(err, "NamespaceTerminating") {
 			return reconcile.Result{}, nil
@@ -330,7 +330,7 @@ func (r *deliveryReconciler) report(ctx context.Context, obj client.Object, mem 
 // somebody else wrote there meanwhile. It returns the object as it is then.
 func (r *deliveryReconciler) record(ctx context.Context, obj client.Object, mem *memory, lease delivery.Lease) (client.Object, error) {
 	after := obj.DeepCopyObject().(client.Object)
-	events := r.dialect.Report(after, delivery.Outcome{Result: delivery.Waiting, Lease: lease, At: r.Now()}, r.Now())
+	events := r.dialect.Report(after, delivery.Outcome{Result: delivery.Waiting, Lease: delivery.LeaseOutcome{Held: lease}, At: r.Now()}, r.Now())
 	version, err := r.patchExactly(ctx, r.kind, obj, after)
 	if err != nil {
 		return obj, err

@@ -54,8 +54,8 @@ func (m *Metrics) began(kind string, asked, now time.Time) {
 
 func (m *Metrics) ended(kind string, asked, now time.Time, out *delivery.Outcome) {
 	m.latency.WithLabelValues(kind, string(out.Result)).Observe(max(now.Sub(asked), 0).Seconds())
-	if out.Change != delivery.NoChange {
-		m.changes.WithLabelValues(kind, string(out.Change)).Inc()
+	if out.Destination.Change != delivery.NoChange {
+		m.changes.WithLabelValues(kind, string(out.Destination.Change)).Inc()
 	}
 }
 

@@ -68,7 +68,7 @@ func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delive
 		return out
 	}
 	held := plan.Leases.Held
-	out.LeaseChange = delivery.LeaseLeft
+	out.Lease.Change = delivery.LeaseLeft
 	kept := plan.Destination.Leave || plan.Destination.Store != (delivery.StoreRef{})
 	ended := held.Duration > 0 && !held.Renewed.IsZero() && held.Renewed.Add(held.Duration).Before(r.Now())
 	if kept || ended {
@@ -80,7 +80,7 @@ func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delive
 	}
 	switch kind := delivery.KindOf(err); {
 	case err == nil:
-		out.LeaseChange = delivery.LeaseRevoked
+		out.Lease.Change = delivery.LeaseRevoked
 	case (kind == delivery.Unavailable || kind == delivery.Throttled) && r.Now().Sub(since) < revokePatience:
 		failure := *asFailure(err)
 		failure.Message += fmt.Sprintf("; the object goes without it after %s", revokePatience)

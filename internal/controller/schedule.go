@@ -84,7 +84,7 @@ func next(plan *delivery.Delivery, out *delivery.Outcome) time.Time {
 	if periodic(&plan.Schedule) {
 		due = nextTick(plan, out.At)
 	}
-	if l := out.Lease; !l.IsZero() && l.Duration > 0 {
+	if l := out.Lease.Held; !l.IsZero() && l.Duration > 0 {
 		if renew := l.Renewed.Add(l.Duration / 3); due.IsZero() || renew.Before(due) {
 			due = renew
 		}

@@ -2,44 +2,66 @@ package delivery
 
 import "time"
 
-// Outcome is how a run of a Delivery ended.
+// Outcome is how a run of a Delivery ended: in a word, and by the parts of the
+// plan.
 type Outcome struct {
 	Result Result
-	// Change is what was done to the destination.
-	Change Change
+	// Err is set if and only if Result is Failed.
+	Err *Error
 	// Note completes the message of a success: what the user should know
 	// though all is well.
 	Note string
+	// At is when the values were known to be true.
+	At time.Time
+
+	Sources     SourcesOutcome
+	Destination DestinationOutcome
+	Lease       LeaseOutcome
+	Rollout     RolloutOutcome
+}
+
+// SourcesOutcome is what became of the sources.
+type SourcesOutcome struct {
+	// Version of what was read, as the source counts.
+	Version string
 	// Skipped are the fields of the sources (Source.Field) that the store says
 	// do not exist and that the deletion policy lets pass.
 	Skipped []string
-	// Err is set if and only if Result is Failed.
-	Err *Error
-	// Target is the Secret that the object is bound to.
-	Target Binding
-	// Places is how many destinations hold what they should, and Written how
+}
+
+// DestinationOutcome is what became of the destination.
+type DestinationOutcome struct {
+	// Change is what was done to it.
+	Change Change
+	// Bound is the Secret that the object is bound to from now on.
+	Bound Binding
+	// Places is how many of its places hold what they should, and Written how
 	// many of them this run wrote.
 	Places, Written int
-	// Refused are the destinations that could not be served; then Result is
-	// Failed, though the others were.
+	// Refused are the places that could not be served; then Result is Failed,
+	// though the others were.
 	Refused []Refusal
-	// Version of what was read, as the source counts.
-	Version string
-	// Lease is what the object holds now; zero if nothing.
-	Lease Lease
-	// LeaseChange is what this run did about it.
-	LeaseChange LeaseChange
+}
+
+// LeaseOutcome is what became of what a store lent.
+type LeaseOutcome struct {
+	// Held is what the object holds now; zero if nothing.
+	Held Lease
+	// Change is what this run did about it.
+	Change LeaseChange
 	// RenewFailed: the lease that was held could not be renewed.
 	RenewFailed bool
+}
+
+// RolloutOutcome is what restarted.
+type RolloutOutcome struct {
 	// Restarted is set if this run restarted the plan's workload.
 	Restarted bool
 	// Reloadable is how many workloads restart when the destination changes.
 	Reloadable int
-	// At is when the values were known to be true.
-	At time.Time
 }
 
-// Refusal is a destination that could not be served.
+// Refusal is a place that could not be served.
 type Refusal struct {
 	Cluster, Namespace, Name string
 	Err                      *Error

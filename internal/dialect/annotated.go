@@ -63,12 +63,12 @@ func Fingerprint(annotations map[string]string, keys ...string) string {
 // about a success, and a warning of reason failed where some could not be.
 func CopyEvents(out delivery.Outcome, done, failed string) []Event {
 	var events []Event
-	switch out.Change {
+	switch out.Destination.Change {
 	case delivery.NoChange:
 	case delivery.Removed:
-		events = append(events, Event{Reason: done, Message: fmt.Sprintf("copies removed; %d left in place", out.Places)})
+		events = append(events, Event{Reason: done, Message: fmt.Sprintf("copies removed; %d left in place", out.Destination.Places)})
 	case delivery.Created, delivery.Updated, delivery.Adopted:
-		events = append(events, Event{Reason: done, Message: fmt.Sprintf("%d copies written; %d in place", out.Written, out.Places)})
+		events = append(events, Event{Reason: done, Message: fmt.Sprintf("%d copies written; %d in place", out.Destination.Written, out.Destination.Places)})
 	}
 	if out.Note != "" {
 		events = append(events, Event{Warning: true, Reason: done, Message: Cut(out.Note, MaxEventMessage)})
@@ -85,14 +85,14 @@ const maxNamed = 5
 // refusals names the places that were refused, or what failed before any
 // place was tried.
 func refusals(out delivery.Outcome) string {
-	if len(out.Refused) == 0 {
+	if len(out.Destination.Refused) == 0 {
 		return out.Err.Message
 	}
 	named := make([]string, 0, maxNamed+1)
-	for i := range out.Refused {
-		r := &out.Refused[i]
+	for i := range out.Destination.Refused {
+		r := &out.Destination.Refused[i]
 		if i == maxNamed {
-			named = append(named, fmt.Sprintf("and %d more", len(out.Refused)-maxNamed))
+			named = append(named, fmt.Sprintf("and %d more", len(out.Destination.Refused)-maxNamed))
 			break
 		}
 		why := "refused"
@@ -100,8 +100,8 @@ func refusals(out delivery.Outcome) string {
 			why = r.Err.Message
 		}
 		// Room for each, lest the first one's words hide the others' names.
-		named = append(named, Cut(fmt.Sprintf("%s/%s: %s", r.Namespace, r.Name, why), MaxEventMessage/(min(len(out.Refused), maxNamed)+1)))
+		named = append(named, Cut(fmt.Sprintf("%s/%s: %s", r.Namespace, r.Name, why), MaxEventMessage/(min(len(out.Destination.Refused), maxNamed)+1)))
 	}
 	return fmt.Sprintf("%d of %d copies could not be made: %s",
-		len(out.Refused), len(out.Refused)+out.Places, strings.Join(named, "; "))
+		len(out.Destination.Refused), len(out.Destination.Refused)+out.Destination.Places, strings.Join(named, "; "))
 }

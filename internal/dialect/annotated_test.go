@@ -24,19 +24,19 @@ func TestCopyEventsTellOfChangesAndRefusals(t *testing.T) {
 		out  delivery.Outcome
 		want []dialect.Event
 	}{
-		"nothing new": {delivery.Outcome{Result: delivery.Synced, Places: 3}, nil},
+		"nothing new": {delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 3}}, nil},
 		"waiting":     {delivery.Outcome{Result: delivery.Waiting}, nil},
-		"written": {delivery.Outcome{Result: delivery.Synced, Change: delivery.Created, Places: 3, Written: 2},
+		"written": {delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Created, Places: 3, Written: 2}},
 			[]dialect.Event{{Reason: "Done", Message: "2 copies written; 3 in place"}}},
-		"removed": {delivery.Outcome{Result: delivery.Synced, Change: delivery.Removed, Places: 1},
+		"removed": {delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Removed, Places: 1}},
 			[]dialect.Event{{Reason: "Done", Message: "copies removed; 1 left in place"}}},
 		"failed": {delivery.Outcome{Result: delivery.Failed, Err: failure},
 			[]dialect.Event{{Warning: true, Reason: "Failed", Message: "why"}}},
 		"runs again at once": {delivery.Outcome{Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.Conflict}}, nil},
-		"some refused": {delivery.Outcome{Result: delivery.Failed, Err: failure, Change: delivery.Updated, Places: 4, Written: 1, Refused: refused(1)},
+		"some refused": {delivery.Outcome{Result: delivery.Failed, Err: failure, Destination: delivery.DestinationOutcome{Change: delivery.Updated, Places: 4, Written: 1, Refused: refused(1)}},
 			[]dialect.Event{{Reason: "Done", Message: "1 copies written; 4 in place"},
 				{Warning: true, Reason: "Failed", Message: "1 of 5 copies could not be made: n0/s: why"}}},
-		"many refused": {delivery.Outcome{Result: delivery.Failed, Err: failure, Refused: refused(300)},
+		"many refused": {delivery.Outcome{Result: delivery.Failed, Err: failure, Destination: delivery.DestinationOutcome{Refused: refused(300)}},
 			[]dialect.Event{{Warning: true, Reason: "Failed",
 				Message: "300 of 300 copies could not be made: n0/s: why; n1/s: why; n2/s: why; n3/s: why; n4/s: why; and 295 more"}}},
 	} {
@@ -51,14 +51,14 @@ func TestAnEventFitsAndNamesEachPlace(t *testing.T) {
 	long := &delivery.Error{Message: strings.Repeat("ö", 2000)}
 	out := delivery.Outcome{Result: delivery.Failed, Err: long}
 	for i := range 9 {
-		out.Refused = append(out.Refused, delivery.Refusal{Namespace: fmt.Sprintf("n%d", i), Name: "s", Err: long})
+		out.Destination.Refused = append(out.Destination.Refused, delivery.Refusal{Namespace: fmt.Sprintf("n%d", i), Name: "s", Err: long})
 	}
 	for _, o := range []delivery.Outcome{out, {Result: delivery.Failed, Err: long}} {
 		message := dialect.CopyEvents(o, "Done", "Failed")[0].Message
 		if len(message) > 1024 || strings.ToValidUTF8(message, "?") != message {
 			t.Errorf("%d bytes: %q", len(message), message)
 		}
-		for i := range min(5, len(o.Refused)) {
+		for i := range min(5, len(o.Destination.Refused)) {
 			if place := fmt.Sprintf("n%d/s: ö", i); !strings.Contains(message, place) {
 				t.Errorf("%q is not named in %q", place, message)
 			}

@@ -65,8 +65,8 @@ func (r *run) desired(got fetch.Result, shaped shape.Result) target.Desired {
 // stamps are the annotations that tell of this write.
 func (r *run) stamps(got fetch.Result, data secret.Data) map[string]string {
 	var out map[string]string
-	if !r.out.Lease.IsZero() {
-		out = map[string]string{delivery.Lent: r.lentDigest(data, r.out.Lease.ID)}
+	if !r.out.Lease.Held.IsZero() {
+		out = map[string]string{delivery.Lent: r.lentDigest(data, r.out.Lease.Held.ID)}
 	}
 	for key, stamp := range r.job.Plan.Destination.Marks.Stamps {
 		value := ""
@@ -78,10 +78,10 @@ func (r *run) stamps(got fetch.Result, data secret.Data) map[string]string {
 		case delivery.StampLink:
 			value = got.Link
 		case delivery.StampLease:
-			value = r.out.Lease.ID
+			value = r.out.Lease.Held.ID
 		case delivery.StampLeaseDuration:
-			if !r.out.Lease.IsZero() {
-				value = strconv.Itoa(int(r.out.Lease.Duration.Seconds()))
+			if !r.out.Lease.Held.IsZero() {
+				value = strconv.Itoa(int(r.out.Lease.Held.Duration.Seconds()))
 			}
 		}
 		if value == "" {
@@ -124,10 +124,10 @@ func (r *run) spread(ctx context.Context, want target.Desired) error {
 			return
 		}
 		r.memories[i] = res.Memory
-		r.out.Places++
+		r.out.Destination.Places++
 		if res.Change != delivery.NoChange {
-			r.out.Written++
-			r.out.Change = res.Change
+			r.out.Destination.Written++
+			r.out.Destination.Change = res.Change
 		}
 	})
 	r.unused(ctx)
@@ -161,11 +161,11 @@ func (r *run) leave(ctx context.Context) error {
 		case err != nil:
 			r.refuse(p, err)
 		case gone:
-			r.out.Written++
-			r.out.Change = delivery.Removed
+			r.out.Destination.Written++
+			r.out.Destination.Change = delivery.Removed
 		}
 	})
-	return summary(r.out.Refused, len(r.job.Places)+len(r.job.Former))
+	return summary(r.out.Destination.Refused, len(r.job.Places)+len(r.job.Former))
 }
 
 func (r *run) refuse(p *Place, err error) {
@@ -173,7 +173,7 @@ func (r *run) refuse(p *Place, err error) {
 	if known := (*delivery.Error)(nil); asError(err, &known) {
 		failure = known
 	}
-	r.out.Refused = append(r.out.Refused, delivery.Refusal{Cluster: p.Cluster, Namespace: p.Namespace, Name: p.Name, Err: failure})
+	r.out.Destination.Refused = append(r.out.Destination.Refused, delivery.Refusal{Cluster: p.Cluster, Namespace: p.Namespace, Name: p.Name, Err: failure})
 }
 
 // maxTold bounds how many places a message names.
@@ -229,11 +229,11 @@ func (r *run) store(ctx context.Context, got fetch.Result, data secret.Data) err
 	if err != nil {
 		return fetch.Failure(&delivery.Source{Field: "destination", Store: dest.Store, Remote: delivery.Remote{Key: dest.Key}}, err)
 	}
-	r.out.Places = 1
+	r.out.Destination.Places = 1
 	if changed {
-		r.out.Written, r.out.Change = 1, delivery.Updated
+		r.out.Destination.Written, r.out.Destination.Change = 1, delivery.Updated
 	}
-	if !r.forsaken.IsZero() && r.forsaken.ID != r.out.Lease.ID {
+	if !r.forsaken.IsZero() && r.forsaken.ID != r.out.Lease.Held.ID {
 		_ = r.job.Stores.Revoke(ctx, r.job.Plan.Sources[0].Store, r.forsaken.ID) // else it ends by itself
 	}
 	return nil

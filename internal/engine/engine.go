@@ -94,7 +94,7 @@ type Place struct {
 // Run brings the destination to what the sources say. The memories are those
 // of the places, in their order.
 func (e *Engine) Run(ctx context.Context, job Job) (delivery.Outcome, []target.Memory) {
-	r := &run{Engine: e, job: job, out: delivery.Outcome{Result: delivery.Synced, Target: job.Plan.Destination.Bound, At: e.Now()}}
+	r := &run{Engine: e, job: job, out: delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Bound: job.Plan.Destination.Bound}, At: e.Now()}}
 	for _, p := range job.Places {
 		r.memories = append(r.memories, p.Memory)
 	}
@@ -141,14 +141,14 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	}
 	if kept {
-		r.out.Places = len(r.job.Places)
+		r.out.Destination.Places = len(r.job.Places)
 		return r.leave(ctx)
 	}
 	if got.Object != nil && passedOver(plan.Sources, got.Object.Type) {
 		r.out.Note = "Secrets of type " + got.Object.Type + " are passed over"
 		return nil
 	}
-	r.out.Skipped, r.out.Version = got.Skipped, got.Version
+	r.out.Sources.Skipped, r.out.Sources.Version = got.Skipped, got.Version
 	if len(got.Data) == 0 && got.Object == nil && dest.Deletion != delivery.DeleteKeys {
 		return r.empty(ctx)
 	}
@@ -194,14 +194,14 @@ func (r *run) single(ctx context.Context, want target.Desired) error {
 		r.out.Result, r.memories[0] = delivery.Missing, target.Memory{}
 		return nil
 	}
-	r.out.Change, r.out.Places = res.Change, 1
+	r.out.Destination.Change, r.out.Destination.Places = res.Change, 1
 	if res.Change != delivery.NoChange {
-		r.out.Written = 1
+		r.out.Destination.Written = 1
 	}
 	if err := r.leaveFormer(ctx, dest); err != nil {
 		return err
 	}
-	r.out.Target = delivery.Binding{Name: dest.Name, Version: res.Memory.Version}
+	r.out.Destination.Bound = delivery.Binding{Name: dest.Name, Version: res.Memory.Version}
 	if res.Memory.Frozen {
 		r.out.Note = fmt.Sprintf("Secret %s is immutable and stays as it was made; delete it to have it made anew", dest.Name)
 	}
@@ -230,7 +230,7 @@ func (r *run) empty(ctx context.Context) error {
 	}
 	r.out.Result, r.memories[0] = delivery.Deleted, target.Memory{}
 	if gone {
-		r.out.Change = delivery.Removed
+		r.out.Destination.Change = delivery.Removed
 	}
 	return nil
 }
@@ -253,13 +253,13 @@ func (r *run) leaveFormer(ctx context.Context, dest *delivery.Destination) error
 // last restarted for.
 func (r *run) restart(ctx context.Context) error {
 	plan := r.job.Plan
-	if plan.Rollout == nil || r.out.Version == plan.Rollout.Done {
+	if plan.Rollout == nil || r.out.Sources.Version == plan.Rollout.Done {
 		return nil
 	}
 	if r.Rollouts == nil {
 		return &delivery.Error{Kind: delivery.RolloutRefused, Message: "this operator restarts no workloads: run it without --no-rollouts"}
 	}
-	restarted, err := r.Rollouts.Restart(ctx, plan.Rollout.Workload, plan.Object.String(), r.out.Version)
-	r.out.Restarted = restarted
+	restarted, err := r.Rollouts.Restart(ctx, plan.Rollout.Workload, plan.Object.String(), r.out.Sources.Version)
+	r.out.Rollout.Restarted = restarted
 	return err
 }

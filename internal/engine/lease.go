@@ -45,7 +45,7 @@ func (r *run) record(ctx context.Context, lease delivery.Lease) error {
 		return &delivery.Error{Kind: delivery.WriteFailed, Err: err,
 			Message: "the lease of new credentials could not be recorded in the status, " + then}
 	}
-	r.out.Lease, r.out.LeaseChange = lease, delivery.LeaseIssued
+	r.out.Lease.Held, r.out.Lease.Change = lease, delivery.LeaseIssued
 	return nil
 }
 
@@ -69,13 +69,13 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 	}
 	granted, err := r.job.Stores.Renew(ctx, store, held)
 	left := held.Renewed.Add(held.Duration).Sub(r.Now())
-	r.out.RenewFailed = err != nil
+	r.out.Lease.RenewFailed = err != nil
 	switch {
 	case err == nil && granted.Duration < held.Duration/2:
 		return got, false, nil
 	case err == nil:
 		held.Renewed = r.Now()
-		r.out.LeaseChange = delivery.LeaseRenewed
+		r.out.Lease.Change = delivery.LeaseRenewed
 	case backend.KindOf(err) == backend.NotFound:
 		return got, false, nil
 	case backend.KindOf(err) == backend.Refused, backend.KindOf(err) == backend.Misconfigured, backend.KindOf(err) == backend.Unsupported:
@@ -84,16 +84,16 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 			return got, false, nil
 		}
 	default:
-		r.out.Lease = held
+		r.out.Lease.Held = held
 		return got, false, fetch.Failure(&plan.Sources[0], err)
 	}
-	r.out.Lease = held
+	r.out.Lease.Held = held
 	if r.job.Intact && len(r.job.Former) == 0 || len(holders) == 0 {
 		return got, true, nil
 	}
 	data, err := r.lent(ctx, holders, held.ID)
 	if err != nil || data == nil {
-		r.out.Lease, r.out.LeaseChange = delivery.Lease{}, delivery.LeaseKept
+		r.out.Lease.Held, r.out.Lease.Change = delivery.Lease{}, delivery.LeaseKept
 	}
 	return fetch.Result{Data: data}, false, err
 }
@@ -159,11 +159,11 @@ func (r *run) lentDigest(data secret.Data, id string) string {
 // unused gives back new credentials that no place took: another try takes
 // others.
 func (r *run) unused(ctx context.Context) {
-	if r.out.LeaseChange != delivery.LeaseIssued || r.out.Places > 0 || len(r.job.Places) == 0 {
+	if r.out.Lease.Change != delivery.LeaseIssued || r.out.Destination.Places > 0 || len(r.job.Places) == 0 {
 		return
 	}
-	if r.job.Stores.Revoke(ctx, r.job.Plan.Sources[0].Store, r.out.Lease.ID) == nil {
-		r.out.Lease, r.out.LeaseChange = delivery.Lease{}, delivery.LeaseRevoked
+	if r.job.Stores.Revoke(ctx, r.job.Plan.Sources[0].Store, r.out.Lease.Held.ID) == nil {
+		r.out.Lease.Held, r.out.Lease.Change = delivery.Lease{}, delivery.LeaseRevoked
 	}
 }
 

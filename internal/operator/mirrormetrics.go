@@ -62,10 +62,10 @@ func (m *MirrorMetrics) observe(plan *delivery.Delivery, out *delivery.Outcome) 
 		return
 	}
 	vault, from, to := mirrorEnds(plan)
-	if out.LeaseChange == delivery.LeaseRenewed {
+	if out.Lease.Change == delivery.LeaseRenewed {
 		m.renewed.WithLabelValues(mirror, vault).Inc()
 	}
-	if out.RenewFailed {
+	if out.Lease.RenewFailed {
 		// The original's word for a failure without a code: what a store
 		// answered is not told in codes here.
 		m.notRenewed.WithLabelValues(mirror, vault, "-").Inc()
@@ -75,7 +75,7 @@ func (m *MirrorMetrics) observe(plan *delivery.Delivery, out *delivery.Outcome) 
 	}
 	m.syncs.WithLabelValues(mirror, from, to).Inc()
 	if to == "namespaces" {
-		m.namespaces.WithLabelValues(mirror, from).Set(float64(out.Places))
+		m.namespaces.WithLabelValues(mirror, from).Set(float64(out.Destination.Places))
 	}
 }
 

@@ -24,10 +24,10 @@ func TestMetricsOfMirrorsAreTheOriginals(t *testing.T) {
 		Object:  delivery.Object{Kind: "SecretMirror", Namespace: "team", Name: "tls"},
 		Sources: []delivery.Source{{Take: delivery.TakeObject}},
 	}
-	m.observe(lent, &delivery.Outcome{Result: delivery.Synced, Places: 3, LeaseChange: delivery.LeaseRenewed})
-	m.observe(lent, &delivery.Outcome{Result: delivery.Failed, RenewFailed: true})
-	m.observe(copied, &delivery.Outcome{Result: delivery.Synced, Places: 2})
-	m.observe(&delivery.Delivery{Object: delivery.Object{Kind: "ExternalSecret"}}, &delivery.Outcome{Result: delivery.Synced, Places: 1})
+	m.observe(lent, &delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 3}, Lease: delivery.LeaseOutcome{Change: delivery.LeaseRenewed}})
+	m.observe(lent, &delivery.Outcome{Result: delivery.Failed, Lease: delivery.LeaseOutcome{RenewFailed: true}})
+	m.observe(copied, &delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 2}})
+	m.observe(&delivery.Delivery{Object: delivery.Object{Kind: "ExternalSecret"}}, &delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}})
 	want := []string{
 		"mirrors_ns_current_count mirror=team/db source_type=vault 3",
 		"mirrors_ns_current_count mirror=team/tls source_type=secret 2",

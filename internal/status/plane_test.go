@@ -249,7 +249,7 @@ func TestWhatIsReportedIsShown(t *testing.T) {
 	b := newBench(t)
 	b.apply(strings.TrimSpace(everything))
 	now := time.Now()
-	out := delivery.Outcome{Result: delivery.Synced, Version: "2026-08-01T12:00:00Z", Restarted: true, Places: 1, At: now}
+	out := delivery.Outcome{Result: delivery.Synced, Sources: delivery.SourcesOutcome{Version: "2026-08-01T12:00:00Z"}, Rollout: delivery.RolloutOutcome{Restarted: true}, Destination: delivery.DestinationOutcome{Places: 1}, At: now}
 	for _, lang := range spoken()[:4] {
 		for _, d := range lang.Deliveries {
 			if kind := d.Kind(); !kind.Annotated {

@@ -16,7 +16,7 @@ func Copies(t *testing.T, language dialect.Deliveries, done, failed string) {
 	t.Helper()
 	obj := language.Kind().New()
 	got := language.Report(obj, delivery.Outcome{
-		Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.Invalid, Message: "why"}, Change: delivery.Created, Written: 1, Places: 1,
+		Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.Invalid, Message: "why"}, Destination: delivery.DestinationOutcome{Change: delivery.Created, Written: 1, Places: 1},
 	}, time.Unix(0, 0))
 	want := []dialect.Event{
 		{Reason: done, Message: "1 copies written; 1 in place"}, {Warning: true, Reason: failed, Message: "why"},

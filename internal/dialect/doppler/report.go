@@ -42,7 +42,7 @@ func (d dopplerSecrets) Report(obj client.Object, out delivery.Outcome, now time
 		return nil
 	}
 	secret := target(ds)
-	events := changeEvents(out.Change, secret)
+	events := changeEvents(out.Destination.Change, secret)
 	if out.Result == delivery.Failed && !restarting(out.Err.Kind) {
 		cause := d.cause(ds, out.Err)
 		if write(ds, bad(syncReady, reasonError, msgFailed+cause), now) {
@@ -54,7 +54,7 @@ func (d dopplerSecrets) Report(obj client.Object, out delivery.Outcome, now time
 	synced(ds, out, now)
 	write(ds, good(syncReady, syncing(ds, out, secret)), now)
 	if out.Result != delivery.Failed {
-		write(ds, good(reloadReady, fmt.Sprintf(msgReload, out.Reloadable)), now)
+		write(ds, good(reloadReady, fmt.Sprintf(msgReload, out.Rollout.Reloadable)), now)
 	} else if write(ds, bad(reloadReady, reasonError, msgReloads+out.Err.Message), now) {
 		events = append(events, failureEvent(reasonReloadFailed, out.Err.Message))
 	}
@@ -102,15 +102,15 @@ func syncing(ds *dopplerv1alpha1.DopplerSecret, out delivery.Outcome, secret str
 func synced(ds *dopplerv1alpha1.DopplerSecret, out delivery.Outcome, now time.Time) {
 	t := dialect.Stamp(dialect.Succeeded(out, now))
 	ds.Status.LastSync = &t
-	if out.Target.Name == "" {
+	if out.Destination.Bound.Name == "" {
 		ds.Status.ManagedSecret = nil
 		return
 	}
 	is := dopplerv1alpha1.ManagedSecretStatus{
-		Namespace: namespace(ds), Name: out.Target.Name, ResourceVersion: out.Target.Version,
-		Adopted: out.Change == delivery.Adopted,
+		Namespace: namespace(ds), Name: out.Destination.Bound.Name, ResourceVersion: out.Destination.Bound.Version,
+		Adopted: out.Destination.Change == delivery.Adopted,
 	}
-	if was := ds.Status.ManagedSecret; was != nil && was.Namespace == is.Namespace && was.Name == is.Name && out.Change != delivery.Created {
+	if was := ds.Status.ManagedSecret; was != nil && was.Namespace == is.Namespace && was.Name == is.Name && out.Destination.Change != delivery.Created {
 		is.Adopted = is.Adopted || was.Adopted
 	}
 	ds.Status.ManagedSecret = &is

@@ -71,24 +71,24 @@ func TestReportCases(t *testing.T) {
 		events       []dialect.Event
 	}{
 		"created": {
-			delivery.Outcome{Result: delivery.Synced, Change: delivery.Created, Target: to, Reloadable: 2},
+			delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Created, Bound: to}, Rollout: delivery.RolloutOutcome{Reloadable: 2}},
 			syncOK, reloads("2"), event("SecretSynced", "Secret team/app-secrets created"),
 		},
 		"updated": {
-			delivery.Outcome{Result: delivery.Synced, Change: delivery.Updated, Target: to},
+			delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Updated, Bound: to}},
 			syncOK, reloads("0"), event("SecretSynced", "Secret team/app-secrets updated"),
 		},
 		"adopted": {
-			delivery.Outcome{Result: delivery.Synced, Change: delivery.Adopted, Target: to},
+			delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Adopted, Bound: to}},
 			verdict{"True", "OK", syncOK.message + "; " + adoption}, reloads("0"), event("SecretAdopted", adoption),
 		},
-		"nothing to do": {delivery.Outcome{Result: delivery.Synced, Target: to}, syncOK, reloads("0"), nil},
+		"nothing to do": {delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Bound: to}}, syncOK, reloads("0"), nil},
 		"noted": {
-			delivery.Outcome{Result: delivery.Synced, Target: to, Note: "mind this"},
+			delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Bound: to}, Note: "mind this"},
 			verdict{"True", "OK", syncOK.message + "; mind this"}, reloads("0"), nil,
 		},
 		"nothing there": {
-			delivery.Outcome{Result: delivery.Retained, Target: to},
+			delivery.Outcome{Result: delivery.Retained, Destination: delivery.DestinationOutcome{Bound: to}},
 			verdict{"True", "OK", syncOK.message + "; there are no secrets to write, so that Secret team/app-secrets stays as it is"},
 			reloads("0"), nil,
 		},
@@ -155,7 +155,7 @@ func afterSync(t *testing.T, change delivery.Change) *dopplerv1alpha1.DopplerSec
 	t.Helper()
 	d, ds := DopplerSecrets(Options{}), app()
 	bound := delivery.Binding{Name: "app-secrets", Version: "1"}
-	d.Report(ds, delivery.Outcome{Result: delivery.Synced, Change: change, At: day(0), Target: bound}, day(0))
+	d.Report(ds, delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: change, Bound: bound}, At: day(0)}, day(0))
 	plan, err := d.Translate(ds)
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +172,7 @@ func afterSync(t *testing.T, change delivery.Change) *dopplerv1alpha1.DopplerSec
 func TestReportAgain(t *testing.T) {
 	t.Parallel()
 	d, ds := DopplerSecrets(Options{}), afterSync(t, delivery.Created)
-	same := delivery.Outcome{Result: delivery.Synced, At: day(0), Target: delivery.Binding{Name: "app-secrets", Version: "1"}}
+	same := delivery.Outcome{Result: delivery.Synced, At: day(0), Destination: delivery.DestinationOutcome{Bound: delivery.Binding{Name: "app-secrets", Version: "1"}}}
 	before := ds.DeepCopy()
 	if events := d.Report(ds, same, day(time.Minute)); len(events) != 0 {
 		t.Errorf("events without news: %v", events)
@@ -231,7 +231,7 @@ func TestAdoptionIsSaidUntilTheSecretIsMadeAnew(t *testing.T) {
 	d, ds := DopplerSecrets(Options{}), afterSync(t, delivery.Adopted)
 	says := func() bool { return strings.Contains(ds.Status.Conditions[0].Message, "tacit.dev/adopt") }
 	run := func(change delivery.Change) {
-		d.Report(ds, delivery.Outcome{Result: delivery.Synced, Change: change, Target: delivery.Binding{Name: "app-secrets", Version: "2"}}, day(time.Hour))
+		d.Report(ds, delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: change, Bound: delivery.Binding{Name: "app-secrets", Version: "2"}}}, day(time.Hour))
 	}
 	if run(delivery.NoChange); !says() {
 		t.Error("the next run forgot that the Secret was adopted")

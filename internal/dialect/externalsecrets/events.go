@@ -20,7 +20,7 @@ const (
 // changeEvents tell what was done to the Secret; nothing if nothing was.
 func changeEvents(out delivery.Outcome) []dialect.Event {
 	var events []dialect.Event
-	switch out.Change {
+	switch out.Destination.Change {
 	case delivery.NoChange:
 		return nil
 	case delivery.Created:
@@ -28,11 +28,11 @@ func changeEvents(out delivery.Outcome) []dialect.Event {
 	case delivery.Updated:
 		events = append(events, dialect.Event{Reason: reasonUpdated, Message: "secret updated"})
 	case delivery.Adopted:
-		events = append(events, adoptedEvent(out.Target.Name))
+		events = append(events, adoptedEvent(out.Destination.Bound.Name))
 	case delivery.Removed:
 		events = append(events, dialect.Event{Reason: reasonDeleted, Message: msgDeleted})
 	}
-	for _, field := range out.Skipped {
+	for _, field := range out.Sources.Skipped {
 		events = append(events, skippedEvent(field))
 	}
 	return events

@@ -71,15 +71,15 @@ func (externalSecrets) Report(obj client.Object, out delivery.Outcome, now time.
 	events := changeEvents(out)
 	if out.Result == delivery.Failed {
 		// A failure may not know the Secret; what was bound stays so.
-		if out.Target.Name != "" {
-			bind(es, out.Target)
+		if out.Destination.Bound.Name != "" {
+			bind(es, out.Destination.Bound)
 		}
 		if changed {
 			events = append(events, failureEvent(reasonUpdateFailed, out.Err))
 		}
 		return events
 	}
-	bind(es, out.Target)
+	bind(es, out.Destination.Bound)
 	refreshed(es, dialect.Succeeded(out, now))
 	return events
 }

@@ -37,15 +37,15 @@ func TestReportCases(t *testing.T) {
 		events                  []dialect.Event
 	}{
 		"created": {
-			delivery.Outcome{Result: delivery.Synced, Change: delivery.Created},
+			delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Created}},
 			"True", "SecretSynced", "secret synced", []dialect.Event{{Reason: "Created", Message: "secret created"}},
 		},
 		"updated": {
-			delivery.Outcome{Result: delivery.Synced, Change: delivery.Updated},
+			delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Updated}},
 			"True", "SecretSynced", "secret synced", []dialect.Event{{Reason: "Updated", Message: "secret updated"}},
 		},
 		"adopted": {
-			delivery.Outcome{Result: delivery.Synced, Change: delivery.Adopted, Target: to},
+			delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Adopted, Bound: to}},
 			"True", "SecretSynced", "secret synced", []dialect.Event{adopted},
 		},
 		"nothing to do": {delivery.Outcome{Result: delivery.Synced}, "True", "SecretSynced", "secret synced", nil},
@@ -58,7 +58,7 @@ func TestReportCases(t *testing.T) {
 			"True", "SecretSynced", "secret retained due to DeletionPolicy=Retain", nil,
 		},
 		"deleted": {
-			delivery.Outcome{Result: delivery.Deleted, Change: delivery.Removed, Skipped: []string{"spec.data[0]"}},
+			delivery.Outcome{Result: delivery.Deleted, Destination: delivery.DestinationOutcome{Change: delivery.Removed}, Sources: delivery.SourcesOutcome{Skipped: []string{"spec.data[0]"}}},
 			"True", "SecretDeleted", "secret deleted due to DeletionPolicy=Delete",
 			[]dialect.Event{
 				{Reason: "Deleted", Message: "secret deleted due to DeletionPolicy=Delete"},
@@ -66,7 +66,7 @@ func TestReportCases(t *testing.T) {
 			},
 		},
 		"still deleted": {
-			delivery.Outcome{Result: delivery.Deleted, Skipped: []string{"spec.data[0]"}},
+			delivery.Outcome{Result: delivery.Deleted, Sources: delivery.SourcesOutcome{Skipped: []string{"spec.data[0]"}}},
 			"True", "SecretDeleted", "secret deleted due to DeletionPolicy=Delete", nil,
 		},
 		"missing": {
@@ -132,7 +132,7 @@ func synced(t *testing.T) *esv1.ExternalSecret {
 	t.Helper()
 	es := app()
 	ExternalSecrets(Options{}).Report(es, delivery.Outcome{
-		Result: delivery.Synced, Change: delivery.Created, At: day(0), Target: delivery.Binding{Name: "app", Version: "1"},
+		Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Created, Bound: delivery.Binding{Name: "app", Version: "1"}}, At: day(0),
 	}, day(0))
 	plan, _ := ExternalSecrets(Options{}).Translate(es)
 	if !plan.Schedule.Current || plan.Schedule.Failing || !plan.Schedule.LastRun.Equal(day(0).Truncate(time.Second)) {
@@ -148,7 +148,7 @@ func TestReportAgain(t *testing.T) {
 	t.Parallel()
 	d := ExternalSecrets(Options{})
 	es := synced(t)
-	same := delivery.Outcome{Result: delivery.Synced, At: day(0), Target: delivery.Binding{Name: "app", Version: "1"}}
+	same := delivery.Outcome{Result: delivery.Synced, At: day(0), Destination: delivery.DestinationOutcome{Bound: delivery.Binding{Name: "app", Version: "1"}}}
 
 	before := es.DeepCopy()
 	if events := d.Report(es, same, day(time.Minute)); len(events) != 0 {

@@ -18,17 +18,17 @@ import (
 // told at once, for it is the last chance.
 func recordLease(sm *v1alpha2.SecretMirror, out *delivery.Outcome, now time.Time) []dialect.Event {
 	old := sm.Status.VaultSource
-	if !out.Lease.IsZero() {
+	if !out.Lease.Held.IsZero() {
 		return keepLease(sm, out, now)
 	}
 	if old == nil || old.LeaseID == "" {
 		return nil
 	}
 	switch {
-	case out.LeaseChange == delivery.LeaseRevoked:
+	case out.Lease.Change == delivery.LeaseRevoked:
 		sm.Status.VaultSource = nil
 		return []dialect.Event{revokedEvent(old.LeaseID)}
-	case out.LeaseChange == delivery.LeaseLeft, !dialect.Silent(*out) && out.Result != delivery.Failed:
+	case out.Lease.Change == delivery.LeaseLeft, !dialect.Silent(*out) && out.Result != delivery.Failed:
 		sm.Status.VaultSource = nil
 		return []dialect.Event{leftEvent(old, true)}
 	}
@@ -41,12 +41,12 @@ func keepLease(sm *v1alpha2.SecretMirror, out *delivery.Outcome, now time.Time) 
 	if sm.Status.VaultSource != nil {
 		kept = *sm.Status.VaultSource
 	}
-	from, lease := sm.Spec.Source.Vault, out.Lease
+	from, lease := sm.Spec.Source.Vault, out.Lease.Held
 	over := out.Result != delivery.Waiting
 	issued := kept.LeaseID != lease.ID
-	if over && (issued || out.LeaseChange == delivery.LeaseIssued) {
+	if over && (issued || out.Lease.Change == delivery.LeaseIssued) {
 		events = append(events, issuedEvent(lease.ID))
-	} else if over && out.LeaseChange == delivery.LeaseRenewed {
+	} else if over && out.Lease.Change == delivery.LeaseRenewed {
 		events = append(events, renewedEvent())
 	}
 	if issued {
@@ -63,7 +63,7 @@ func keepLease(sm *v1alpha2.SecretMirror, out *delivery.Outcome, now time.Time) 
 	switch {
 	case !lease.Renewed.IsZero():
 		kept.RenewedAt = stamp(lease.Renewed)
-	case kept.RenewedAt == "", out.LeaseChange == delivery.LeaseRenewed:
+	case kept.RenewedAt == "", out.Lease.Change == delivery.LeaseRenewed:
 		kept.RenewedAt = stamp(now)
 	}
 	sm.Status.VaultSource = &kept

@@ -33,7 +33,7 @@ func TestLeaseIsRecordedBeforeUse(t *testing.T) {
 	t.Parallel()
 	sm := ofVaultMirror()
 	asRead := sm.DeepCopy()
-	events := report(sm, delivery.Outcome{Result: delivery.Waiting, Lease: lease("db/creds/app/1", 0)}, 0)
+	events := report(sm, delivery.Outcome{Result: delivery.Waiting, Lease: delivery.LeaseOutcome{Held: lease("db/creds/app/1", 0)}}, 0)
 	if len(events) != 0 {
 		t.Errorf("events before use: %v", events)
 	}
@@ -52,7 +52,7 @@ func TestLeaseIsRecordedBeforeUse(t *testing.T) {
 
 	step := func(what string, sm *v1alpha2.SecretMirror, id string, change delivery.LeaseChange, at time.Duration, renewedAt string, want ...dialect.Event) {
 		t.Helper()
-		out := delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease(id, at), LeaseChange: change}
+		out := delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}, Lease: delivery.LeaseOutcome{Held: lease(id, at), Change: change}}
 		if diff := cmp.Diff(want, report(sm, out, at)); diff != "" {
 			t.Errorf("events of %s (-want +got):\n%s", what, diff)
 		}
@@ -86,14 +86,14 @@ func TestLeaseIsForgottenOnlyWhenGone(t *testing.T) {
 		"vault down":   {failed(delivery.Unavailable, "down"), true, []dialect.Event{{Warning: true, Reason: "VaultError", Message: "down"}}},
 		"conflict":     {failed(delivery.Conflict, "again"), true, nil},
 		"waiting":      {delivery.Outcome{Result: delivery.Waiting}, true, nil},
-		"revoked":      {delivery.Outcome{Result: delivery.Waiting, LeaseChange: delivery.LeaseRevoked}, false, []dialect.Event{revokedEvent("db/creds/app/1")}},
-		"left":         {delivery.Outcome{Result: delivery.Waiting, LeaseChange: delivery.LeaseLeft}, false, []dialect.Event{left}},
-		"lent no more": {delivery.Outcome{Result: delivery.Synced, Places: 1}, false, []dialect.Event{left}},
+		"revoked":      {delivery.Outcome{Result: delivery.Waiting, Lease: delivery.LeaseOutcome{Change: delivery.LeaseRevoked}}, false, []dialect.Event{revokedEvent("db/creds/app/1")}},
+		"left":         {delivery.Outcome{Result: delivery.Waiting, Lease: delivery.LeaseOutcome{Change: delivery.LeaseLeft}}, false, []dialect.Event{left}},
+		"lent no more": {delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}}, false, []dialect.Event{left}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sm := ofVaultMirror()
-			report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/app/1", 0)}, 0)
+			report(sm, delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}, Lease: delivery.LeaseOutcome{Held: lease("db/creds/app/1", 0)}}, 0)
 			if diff := cmp.Diff(c.events, report(sm, c.out, time.Hour)); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
@@ -114,12 +114,12 @@ func TestLeaseOfAnotherPath(t *testing.T) {
 		"address": func(sm *v1alpha2.SecretMirror) { sm.Spec.Source.Vault.Addr = "http://other" },
 	} {
 		sm := ofVaultMirror()
-		report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/app/1", 0)}, 0)
+		report(sm, delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}, Lease: delivery.LeaseOutcome{Held: lease("db/creds/app/1", 0)}}, 0)
 		change(sm)
 		if plan, _ := d.Translate(sm); !plan.Leases.Held.IsZero() {
 			t.Errorf("%s: holds %+v", name, plan.Leases.Held)
 		}
-		events := report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: lease("db/creds/x/2", 0), LeaseChange: delivery.LeaseIssued}, time.Minute)
+		events := report(sm, delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}, Lease: delivery.LeaseOutcome{Held: lease("db/creds/x/2", 0), Change: delivery.LeaseIssued}}, time.Minute)
 		if diff := cmp.Diff([]dialect.Event{newCreds("db/creds/x/2"), leftEvent(recorded("db/creds/app/1", "2026-08-01T12:00:00Z"), true)}, events); diff != "" {
 			t.Errorf("%s: events (-want +got):\n%s", name, diff)
 		}
@@ -138,7 +138,7 @@ func TestLeaseOfTheOriginal(t *testing.T) {
 		MirrorStatus: statusActive, LastSyncTime: "2026-08-01T12:00:00Z",
 		VaultSource: &v1alpha2.VaultSourceStatus{LeaseID: "db/creds/app/1", LeaseDuration: 90},
 	}
-	events := report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: delivery.Lease{ID: "db/creds/app/1", Duration: 90 * time.Second, Renewable: true}}, time.Second)
+	events := report(sm, delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}, Lease: delivery.LeaseOutcome{Held: delivery.Lease{ID: "db/creds/app/1", Duration: 90 * time.Second, Renewable: true}}}, time.Second)
 	if len(events) != 0 {
 		t.Errorf("events of taking over: %v", events)
 	}

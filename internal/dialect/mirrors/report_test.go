@@ -65,10 +65,10 @@ func TestReportSuccess(t *testing.T) {
 		out     delivery.Outcome
 		message string
 	}{
-		"namespaces":   {mirror(), delivery.Outcome{Result: delivery.Synced, Places: 300, Written: 300}, "SecretMirror is synced; in 300 namespaces"},
-		"one":          {mirror(), delivery.Outcome{Result: delivery.Synced, Places: 1}, "SecretMirror is synced; in 1 namespace"},
+		"namespaces":   {mirror(), delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 300, Written: 300}}, "SecretMirror is synced; in 300 namespaces"},
+		"one":          {mirror(), delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}}, "SecretMirror is synced; in 1 namespace"},
 		"nowhere":      {mirror(), delivery.Outcome{Result: delivery.Synced}, "SecretMirror is synced; no namespace matches yet"},
-		"vault":        {toVaultMirror(), delivery.Outcome{Result: delivery.Synced, Places: 1}, "SecretMirror is synced"},
+		"vault":        {toVaultMirror(), delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}}, "SecretMirror is synced"},
 		"noted":        {toVaultMirror(), delivery.Outcome{Result: delivery.Synced, Note: "take care"}, "SecretMirror is synced; take care"},
 		"without data": {toVaultMirror(), delivery.Outcome{Result: delivery.Retained}, "SecretMirror is synced; the source holds no data, and what was copied before stays"},
 	} {
@@ -161,7 +161,7 @@ func TestReportTransitions(t *testing.T) {
 	if sm.Status.LastSyncTime != epoch {
 		t.Errorf("never synced, and lastSyncTime is %q", sm.Status.LastSyncTime)
 	}
-	report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1}, time.Minute)
+	report(sm, delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}}, time.Minute)
 	if got := sm.Status.Conditions[0].LastTransitionTime; got != "2026-08-01T12:01:00Z" {
 		t.Errorf("the transition was at %s", got)
 	}
@@ -176,7 +176,7 @@ func TestReportTransitions(t *testing.T) {
 	if !plan.Schedule.Failing || plan.Schedule.Current || !plan.Schedule.LastRun.Equal(day(time.Minute).Truncate(time.Second)) {
 		t.Errorf("a failure reads back as %+v", plan.Schedule)
 	}
-	events := report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1}, 2*time.Hour)
+	events := report(sm, delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}}, 2*time.Hour)
 	if len(events) != 1 || events[0].Reason != "Active" {
 		t.Errorf("events of the recovery: %v", events)
 	}
@@ -194,7 +194,7 @@ func TestReportSilence(t *testing.T) {
 		"conflict":  failed(delivery.Conflict, "somebody wrote"),
 	} {
 		sm := ofVaultMirror()
-		report(sm, delivery.Outcome{Result: delivery.Synced, Places: 1, Lease: delivery.Lease{ID: "db/creds/app/1"}}, 0)
+		report(sm, delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}, Lease: delivery.LeaseOutcome{Held: delivery.Lease{ID: "db/creds/app/1"}}}, 0)
 		before := sm.DeepCopy()
 		if events := report(sm, out, time.Hour); len(events) != 0 {
 			t.Errorf("%s: events %v", name, events)
@@ -209,9 +209,9 @@ func TestReportRefusals(t *testing.T) {
 	t.Parallel()
 	refused := func(namespaces ...string) delivery.Outcome {
 		out := failed(delivery.TargetControlled, "some places could not be served")
-		out.Places = 7
+		out.Destination.Places = 7
 		for _, ns := range namespaces {
-			out.Refused = append(out.Refused, delivery.Refusal{Namespace: ns, Name: "app", Err: &delivery.Error{Message: "foreign"}})
+			out.Destination.Refused = append(out.Destination.Refused, delivery.Refusal{Namespace: ns, Name: "app", Err: &delivery.Error{Message: "foreign"}})
 		}
 		return out
 	}

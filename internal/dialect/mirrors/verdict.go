@@ -23,7 +23,7 @@ func verdictOf(sm *v1alpha2.SecretMirror, out *delivery.Outcome) verdict {
 	vault := fromVault(sm) || intoVault(sm)
 	v := verdict{statusError, reasonSyncError, out.Err.Message}
 	switch kind := out.Err.Kind; {
-	case len(out.Refused) > 0:
+	case len(out.Destination.Refused) > 0:
 		v.message = refusedMessage(out)
 	case kind == delivery.SourceMissing && !fromVault(sm):
 		v.status, v.reason = statusPending, reasonNoSecret
@@ -75,12 +75,12 @@ func activeMessage(sm *v1alpha2.SecretMirror, out *delivery.Outcome) string {
 	case out.Result == delivery.Retained:
 		parts = append(parts, "the source holds no data, and what was copied before stays")
 	case intoVault(sm):
-	case out.Places == 0:
+	case out.Destination.Places == 0:
 		parts = append(parts, "no namespace matches yet")
-	case out.Places == 1:
+	case out.Destination.Places == 1:
 		parts = append(parts, "in 1 namespace")
 	default:
-		parts = append(parts, fmt.Sprintf("in %d namespaces", out.Places))
+		parts = append(parts, fmt.Sprintf("in %d namespaces", out.Destination.Places))
 	}
 	if out.Note != "" {
 		parts = append(parts, out.Note)
@@ -94,7 +94,7 @@ const namedRefusals = 3
 // refusedMessage names the first of the places that could not be served, in
 // an order that does not change from run to run.
 func refusedMessage(out *delivery.Outcome) string {
-	all := slices.SortedFunc(slices.Values(out.Refused), func(a, b delivery.Refusal) int {
+	all := slices.SortedFunc(slices.Values(out.Destination.Refused), func(a, b delivery.Refusal) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	named := make([]string, 0, namedRefusals)

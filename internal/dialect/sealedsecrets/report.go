@@ -60,15 +60,15 @@ func (sealedSecrets) Report(obj client.Object, out delivery.Outcome, now time.Ti
 	}
 	was := dialect.FindCondition(ss.Status.Conditions, syncedCondition, shown)
 	flipped := was == nil || was.Status != statusTrue
-	wrote := out.Change != delivery.NoChange
+	wrote := out.Destination.Change != delivery.NoChange
 	notes := warnings(ss)
 	if out.Note != "" {
 		notes = append(notes, out.Note)
 	}
 	set(ss, statusTrue, strings.Join(notes, "; "), wrote, now)
-	ss.Status.SealedFor = out.Version
+	ss.Status.SealedFor = out.Sources.Version
 	var events []dialect.Event
-	if out.Change == delivery.Adopted {
+	if out.Destination.Change == delivery.Adopted {
 		events = append(events, adoptedEvent(ss.Name))
 	}
 	if flipped || wrote {

@@ -56,7 +56,7 @@ func TestSuccessIsSaidAsTheOriginalSaysIt(t *testing.T) {
 	if s := SealedSecrets().State(ss); s != (dialect.State{}) {
 		t.Errorf("before a report the state is %+v", s)
 	}
-	done := delivery.Outcome{Result: delivery.Synced, Change: delivery.Created}
+	done := delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Created}}
 	check(t, "events", []dialect.Event{{Reason: "Unsealed", Message: success}}, report(ss, done, 0))
 	check(t, "status", status("True", "", noon, noon), ss.Status)
 	if s := SealedSecrets().State(ss); !s.Known || !s.Ready || !s.At.Equal(at(0).Truncate(time.Second)) {
@@ -67,7 +67,7 @@ func TestSuccessIsSaidAsTheOriginalSaysIt(t *testing.T) {
 	check(t, "events without news", []dialect.Event(nil), report(ss, same, time.Hour))
 	check(t, "status without news", status("True", "", noon, noon), ss.Status)
 
-	repaired := delivery.Outcome{Result: delivery.Synced, Change: delivery.Updated}
+	repaired := delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Updated}}
 	check(t, "events of a repair", []dialect.Event{{Reason: "Unsealed", Message: success}}, report(ss, repaired, time.Hour))
 	check(t, "status of a repair", status("True", "", one, noon), ss.Status)
 }
@@ -90,7 +90,7 @@ func TestNotesAreTold(t *testing.T) {
 	t.Parallel()
 	ss := app()
 	ss.Spec.Template.Metadata = &v1alpha1.TemplateMetadata{Name: "other"}
-	events := report(ss, delivery.Outcome{Result: delivery.Synced, Change: delivery.Adopted, Note: "take care"}, 0)
+	events := report(ss, delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Adopted}, Note: "take care"}, 0)
 	if len(events) != 2 || events[0].Reason != "Adopted" || !strings.Contains(events[0].Message, managed) || events[1].Reason != "Unsealed" {
 		t.Errorf("events: %+v", events)
 	}

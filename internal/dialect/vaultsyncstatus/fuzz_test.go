@@ -28,7 +28,7 @@ func FuzzTranslate(f *testing.F) {
 		} else {
 			checkPlan(t, &plan)
 		}
-		d.Report(v, delivery.Outcome{Result: delivery.Synced, Version: "now", Restarted: true}, time.Unix(0, 0))
+		d.Report(v, delivery.Outcome{Result: delivery.Synced, Sources: delivery.SourcesOutcome{Version: "now"}, Rollout: delivery.RolloutOutcome{Restarted: true}}, time.Unix(0, 0))
 		v.Generation = v.Status.VaultSync.ObservedGeneration
 		if s := d.State(v); !s.Known || !s.Ready {
 			t.Errorf("after a success the state is %+v", s)

@@ -96,15 +96,15 @@ func succeeded(v *vssv1.VaultSyncStatus, out delivery.Outcome, now time.Time) []
 	before := *s
 	s.SyncStatus, s.Message = statusAlready, dialect.Cut(out.Note, maxMessage)
 	var events []dialect.Event
-	if out.Restarted {
+	if out.Rollout.Restarted {
 		s.SyncStatus, s.LastRestart = statusSynced, stamp(now)
-		events = append(events, restartedEvent(v, out.Version))
+		events = append(events, restartedEvent(v, out.Sources.Version))
 	}
-	if out.Version != "" {
-		v.Spec.TimeStamp = out.Version
+	if out.Sources.Version != "" {
+		v.Spec.TimeStamp = out.Sources.Version
 	}
 	at := dialect.Succeeded(out, now)
-	news := s.SyncStatus != before.SyncStatus || s.Message != before.Message || out.Restarted || s.ObservedGeneration != v.Generation
+	news := s.SyncStatus != before.SyncStatus || s.Message != before.Message || out.Rollout.Restarted || s.ObservedGeneration != v.Generation
 	if news || s.LastSync == nil || at.Sub(s.LastSync.Time).Abs() >= proof {
 		s.LastSync = stamp(at)
 	}

@@ -75,11 +75,11 @@ func (w *world) current() {
 }
 
 func restarted(version string) delivery.Outcome {
-	return delivery.Outcome{Result: delivery.Synced, Version: version, Restarted: true}
+	return delivery.Outcome{Result: delivery.Synced, Sources: delivery.SourcesOutcome{Version: version}, Rollout: delivery.RolloutOutcome{Restarted: true}}
 }
 
 func same(version string) delivery.Outcome {
-	return delivery.Outcome{Result: delivery.Synced, Version: version}
+	return delivery.Outcome{Result: delivery.Synced, Sources: delivery.SourcesOutcome{Version: version}}
 }
 
 func failure(message string) delivery.Outcome {
