@@ -83,7 +83,8 @@ type Options struct {
 	// SkipMissing leaves out a source of which the store says that it does
 	// not exist; otherwise that is an error. A missing property always is.
 	SkipMissing bool
-	// MaxBytes bounds keys and values together.
+	// MaxBytes bounds keys and values together. What is read for them may be
+	// readFactor times as much.
 	MaxBytes int
 	// Parallel bounds the reads under way at once.
 	Parallel int

@@ -199,8 +199,8 @@ func TestFetchIsBounded(t *testing.T) {
 	if got := most.Load(); got != 3 {
 		t.Errorf("%d reads at once, want 3", got)
 	}
-	_, err := run(t, r, fetch.Options{MaxBytes: 1000}, sources...)
-	wantError(t, err, delivery.Malformed, "more than 1000 bytes")
+	_, err := run(t, r, fetch.Options{MaxBytes: 4000}, sources...)
+	wantError(t, err, delivery.Malformed, "more than 4000 bytes")
 }
 
 // The first failure in order is reported, though a later one comes first.
@@ -265,8 +265,8 @@ func TestSealedDataIsOpened(t *testing.T) {
 	_, err = run(t, store(), fetch.Options{}, sealed("spec.keys", map[string]string{"a/b": "sealed:1"}))
 	wantError(t, err, delivery.Invalid, `spec.keys: the key "a/b" has characters`)
 
-	_, err = run(t, store(), fetch.Options{MaxBytes: 5}, one)
-	wantError(t, err, delivery.Malformed, "spec.one: there is more than 5 bytes")
+	_, err = run(t, store(), fetch.Options{MaxBytes: 10}, one)
+	wantError(t, err, delivery.Malformed, "spec.one: there is more than 10 bytes")
 
 	got, err = run(t, store(), fetch.Options{}, sealed("spec.none", nil))
 	wantData(t, got, err, map[string]string{})

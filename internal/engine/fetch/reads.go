@@ -20,6 +20,7 @@ type read struct {
 	opened  secret.Data
 	key     string // that opened it
 	missing bool   // the store says so, and that may be skipped
+	failed  *delivery.Error
 }
 
 type readKey struct {
@@ -74,20 +75,10 @@ func alone(src *delivery.Source) bool {
 }
 
 func (p *reads) run(ctx context.Context, r Reader, opts Options) error {
+	spent := newBudget(len(p.list), opts)
 	err := inOrder(ctx, len(p.list), opts.Parallel, func(ctx context.Context, i int) error {
 		one := p.list[i]
-		var err error
-		switch one.src.Take {
-		case delivery.TakeFound:
-			one.found, err = find(ctx, r, one.src, opts)
-		case delivery.TakeObject:
-			one.object, err = r.Object(ctx, one.src.Object)
-		case delivery.TakeSealed:
-			one.opened, one.key, err = unseal(ctx, r, one.src)
-		default:
-			k := keyOf(one.src)
-			one.doc, err = r.Read(ctx, k.store, k.ref)
-		}
+		err := one.run(ctx, r, share{spent, i})
 		if err == nil {
 			return nil
 		}
@@ -96,11 +87,35 @@ func (p *reads) run(ctx context.Context, r Reader, opts Options) error {
 			one.missing = true
 			return nil
 		}
+		one.failed = fail
 		return fail
 	})
-	var known *delivery.Error
-	if err != nil && !errors.As(err, &known) {
+	if fail := spent.verdict(p.list); fail != nil {
+		return fail
+	}
+	if err != nil {
 		return Failure(p.list[0].src, err) // the caller's context ended
+	}
+	return nil
+}
+
+// run reads the one thing.
+func (one *read) run(ctx context.Context, r Reader, spent share) (err error) {
+	switch one.src.Take {
+	case delivery.TakeFound:
+		one.found, err = find(ctx, r, one.src, spent)
+		return err
+	case delivery.TakeObject:
+		one.object, err = r.Object(ctx, one.src.Object)
+	case delivery.TakeSealed:
+		one.opened, one.key, err = unseal(ctx, r, one.src)
+	default:
+		k := keyOf(one.src)
+		one.doc, err = spent.document(ctx, r, k.store, k.ref)
+		return err
+	}
+	if err == nil {
+		err = spent.spend(one.object.Data.Size() + one.opened.Size())
 	}
 	return err
 }
@@ -118,15 +133,15 @@ func unseal(ctx context.Context, r Reader, src *delivery.Source) (secret.Data, s
 
 // find searches, and reads what was found. What is gone by the time that it
 // is read was not found.
-func find(ctx context.Context, r Reader, src *delivery.Source, opts Options) (secret.Data, error) {
+func find(ctx context.Context, r Reader, src *delivery.Source, spent share) (secret.Data, error) {
 	q := backend.Query{Path: src.Search.Path, Name: src.Search.Name, Tags: src.Search.Tags}
 	refs, err := r.Find(ctx, src.Store, q)
 	if err != nil {
 		return nil, err
 	}
 	docs := make([]*backend.Document, len(refs))
-	err = inOrder(ctx, len(refs), opts.Parallel, func(ctx context.Context, i int) error {
-		doc, err := r.Read(ctx, src.Store, refs[i])
+	err = inOrder(ctx, len(refs), cap(spent.slots), func(ctx context.Context, i int) error {
+		doc, err := spent.document(ctx, r, src.Store, refs[i])
 		if isMissing(err) {
 			return nil
 		}
