@@ -85,7 +85,7 @@ func (r *reconciler) look(ctx context.Context, e *entry, ref delivery.ObjectRef,
 	} else if wishes := e.wishing(ref, meta.Annotations, false); len(wishes) == 0 {
 		return content{}, nil, nil
 	}
-	now, err := r.digests.of(ctx, ref)
+	now, err := r.digests.of(ctx, ref, meta)
 	switch {
 	case err != nil:
 		return content{}, nil, err

@@ -18,11 +18,13 @@ import (
 )
 
 // digests reads Secrets and ConfigMaps, and remembers the keyed digest of each
-// version: an object that many workloads use is read once a change.
+// version: an object that many workloads use is read once a change. Of what is
+// gone, and of what no workload uses, it remembers nothing.
 type digests struct {
 	core    corev1client.CoreV1Interface
 	runner  *rollout.Runner
 	objects watches
+	wanted  func(delivery.ObjectRef) bool
 	flights singleflight.Group
 
 	mu sync.Mutex
@@ -33,17 +35,20 @@ type digests struct {
 type content struct {
 	gone            bool
 	version, digest string
-	annotations     map[string]string
+	// annotations are there after a read alone, and never remembered: that of
+	// `kubectl apply` has the data of a Secret.
+	annotations map[string]string
 }
 
-func newDigests(core corev1client.CoreV1Interface, runner *rollout.Runner, objects watches) *digests {
-	return &digests{core: core, runner: runner, objects: objects, by: map[delivery.ObjectRef]content{}}
+func newDigests(core corev1client.CoreV1Interface, runner *rollout.Runner, objects watches, wanted func(delivery.ObjectRef) bool) *digests {
+	return &digests{core: core, runner: runner, objects: objects, wanted: wanted, by: map[delivery.ObjectRef]content{}}
 }
 
 // of returns the object at the version that the watch knows, or a newer one.
-func (d *digests) of(ctx context.Context, ref delivery.ObjectRef) (content, error) {
+// What the watch does not know is read.
+func (d *digests) of(ctx context.Context, ref delivery.ObjectRef, meta *metav1.PartialObjectMetadata) (content, error) {
 	known := ""
-	if meta := d.objects.get(ref); meta != nil {
+	if meta != nil {
 		known = meta.ResourceVersion
 	}
 	d.mu.Lock()
@@ -58,21 +63,57 @@ func (d *digests) of(ctx context.Context, ref delivery.ObjectRef) (content, erro
 		return content{}, err
 	}
 	got = read.(content)
+	d.remember(ref, got)
+	return got, nil
+}
+
+func (d *digests) remember(ref delivery.ObjectRef, got content) {
+	got.annotations = nil
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch last, ok := d.by[ref]; {
-	case got.gone:
+	last, ok := d.by[ref]
+	switch {
+	case got.gone || !d.worth(ref):
 		delete(d.by, ref)
 	case !ok || older(last.version, got.version):
 		d.by[ref] = got
 	}
-	return got, nil
 }
 
-func (d *digests) forget(ref delivery.ObjectRef) {
+// worth reports that the object is there, and used. It is asked under the
+// lock, by who remembers as by who hears that one of both has ended: whichever
+// comes last knows.
+func (d *digests) worth(ref delivery.ObjectRef) bool {
+	return d.objects.get(ref) != nil && d.wanted(ref)
+}
+
+// tidy forgets the object if it is not worth remembering any more.
+func (d *digests) tidy(ref delivery.ObjectRef) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.by, ref)
+	if _, ok := d.by[ref]; ok && !d.worth(ref) {
+		delete(d.by, ref)
+	}
+}
+
+// release forgets what only that workload used, as it was; nil used nothing.
+func (d *digests) release(e *entry) {
+	if e == nil {
+		return
+	}
+	refs := e.refs()
+	if e.matches() {
+		d.mu.Lock()
+		for ref := range d.by {
+			if ref.Namespace == e.Namespace && e.matchesName(ref) {
+				refs = append(refs, ref)
+			}
+		}
+		d.mu.Unlock()
+	}
+	for _, ref := range refs {
+		d.tidy(ref)
+	}
 }
 
 func (d *digests) read(ctx context.Context, ref delivery.ObjectRef) (content, error) {

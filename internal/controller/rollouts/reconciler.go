@@ -190,19 +190,10 @@ func (r *reconciler) failed(ctx context.Context, e *entry, mem *memory, err erro
 // forget drops all that is known of a workload that is gone, or asks for
 // nothing any more.
 func (r *reconciler) forget(id delivery.Workload) {
-	e := r.store.get(id)
 	r.store.forget(id)
 	r.wakes.forget(id)
 	r.memories.forget(id)
 	r.Runner.Limit.Leave(id, r.Runner.Now())
-	if e == nil {
-		return
-	}
-	for _, ref := range e.refs() {
-		if !r.store.wanted(ref) {
-			r.digests.forget(ref)
-		}
-	}
 }
 
 // sooner is the earlier of two times, of which a may be none.

@@ -96,13 +96,13 @@ func (o Options) withDefaults() Options {
 }
 
 // Rollouts is the running part, for those who ask about it.
-type Rollouts struct{ store *store }
+type Rollouts struct{ reconciler *reconciler }
 
 // Reloadable is how many workloads use the object, and ask in the language to
 // be restarted when it changes.
 func (r *Rollouts) Reloadable(language string, ref delivery.ObjectRef) int {
 	n := 0
-	for _, e := range r.store.interested(ref) {
+	for _, e := range r.reconciler.store.interested(ref) {
 		if _, uses := e.using(ref); uses && e.asks(language) {
 			n++
 		}
@@ -114,15 +114,14 @@ func (r *Rollouts) Reloadable(language string, ref delivery.ObjectRef) int {
 // them as Transform does.
 func Add(mgr manager.Manager, o Options) (*Rollouts, error) {
 	o = o.withDefaults()
-	trim := newTrimmer(o.Languages)
-	s := newStore(o.Languages)
 	objects := watches{"Secret": o.Secrets}
 	if o.ConfigMaps != nil {
 		objects["ConfigMap"] = o.ConfigMaps
 	}
+	s := newStore(o.Languages)
 	r := &reconciler{
-		Options: o, store: s, trim: trim, wakes: newWakes(o.Window, o.MaxWindow), objects: objects,
-		digests: newDigests(o.Core, o.Runner, objects), memories: newMemories(),
+		Options: o, store: s, trim: newTrimmer(o.Languages), wakes: newWakes(o.Window, o.MaxWindow), objects: objects,
+		digests: newDigests(o.Core, o.Runner, objects, s.wanted), memories: newMemories(),
 	}
 	options := controller.TypedOptions[delivery.Workload]{Reconciler: r, MaxConcurrentReconciles: o.Workers, Logger: mgr.GetLogger()}
 	options.DefaultFromConfig(mgr.GetControllerOptions())
@@ -155,5 +154,5 @@ func Add(mgr manager.Manager, o Options) (*Rollouts, error) {
 	if err := mgr.Add(later); err != nil {
 		return nil, fmt.Errorf("add the look for Argo Rollouts: %w", err)
 	}
-	return &Rollouts{s}, nil
+	return &Rollouts{r}, nil
 }

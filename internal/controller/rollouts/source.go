@@ -49,7 +49,13 @@ func (s *workloadSource) Start(ctx context.Context, q queue) error {
 		return fmt.Errorf("watch %ss: %w", s.kind, err)
 	}
 	put := func(obj any) {
-		if w := s.trim.trim(obj); w != nil && s.store.put(w) {
+		w := s.trim.trim(obj)
+		if w == nil {
+			return
+		}
+		last := s.store.get(w.id())
+		if s.store.put(w) {
+			s.digests.release(last)
 			add(q, w.id(), 0, &byLook)
 		}
 	}
@@ -61,7 +67,9 @@ func (s *workloadSource) Start(ctx context.Context, q queue) error {
 				obj = last.Obj
 			}
 			if w := s.trim.trim(obj); w != nil {
+				last := s.store.get(w.id())
 				s.forget(w.id())
+				s.digests.release(last)
 			}
 		},
 	})
@@ -98,6 +106,7 @@ func (s *objectSource) Start(_ context.Context, q queue) error {
 			w := e.id()
 			add(q, w, s.wakes.note(w, now), &byChange)
 		}
+		s.digests.tidy(ref)
 	})
 	return nil
 }
