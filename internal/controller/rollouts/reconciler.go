@@ -42,7 +42,7 @@ const (
 func (r *reconciler) Reconcile(ctx context.Context, id delivery.Workload) (reconcile.Result, error) {
 	e := r.store.get(id)
 	if e == nil {
-		r.forget(id)
+		r.leave(id)
 		return reconcile.Result{}, nil
 	}
 	mem := r.memories.of(e.workload)
@@ -187,10 +187,10 @@ func (r *reconciler) failed(ctx context.Context, e *entry, mem *memory, err erro
 	return wait/2 + rand.N(wait/2+1)
 }
 
-// forget drops all that is known of a workload that is gone, or asks for
-// nothing any more.
-func (r *reconciler) forget(id delivery.Workload) {
-	r.store.forget(id)
+// leave drops what was to be done for a workload that is gone, or asks for
+// nothing any more. What is known of it is the watch's to drop: another of that
+// name may be there by now.
+func (r *reconciler) leave(id delivery.Workload) {
 	r.wakes.forget(id)
 	r.memories.forget(id)
 	r.Runner.Limit.Leave(id, r.Runner.Now())

@@ -68,7 +68,8 @@ func (s *workloadSource) Start(ctx context.Context, q queue) error {
 			}
 			if w := s.trim.trim(obj); w != nil {
 				last := s.store.get(w.id())
-				s.forget(w.id())
+				s.store.forget(w.id())
+				s.leave(w.id())
 				s.digests.release(last)
 			}
 		},
