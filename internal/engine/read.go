@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/engine/fetch"
@@ -27,21 +26,7 @@ type reader struct {
 // Object implements fetch.Reader.
 func (e *Engine) Object(ctx context.Context, ref delivery.ObjectRef) (fetch.Object, error) {
 	var obj fetch.Object
-	var err error
-	var meta metav1.ObjectMeta
-	switch ref.Kind {
-	case "ConfigMap":
-		got, getErr := e.Core.ConfigMaps(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
-		if err = getErr; err == nil {
-			s := target.FromConfigMap(got)
-			meta, obj.Data = s.ObjectMeta, secret.FromMap(s.Data)
-		}
-	default:
-		got, getErr := e.Core.Secrets(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
-		if err = getErr; err == nil {
-			meta, obj.Data, obj.Type = got.ObjectMeta, secret.FromMap(got.Data), string(got.Type)
-		}
-	}
+	got, err := target.Read(ctx, e.Core, ref)
 	switch {
 	case apierrors.IsNotFound(err):
 		return obj, &delivery.Error{Kind: delivery.SourceMissing, Err: err, Message: ref.String() + " does not exist"}
@@ -50,7 +35,8 @@ func (e *Engine) Object(ctx context.Context, ref delivery.ObjectRef) (fetch.Obje
 	case err != nil:
 		return obj, &delivery.Error{Kind: delivery.Unavailable, Err: err, Message: ref.String() + " could not be read"}
 	}
-	obj.Version, obj.Labels, obj.Annotations = meta.ResourceVersion, meta.Labels, meta.Annotations
+	obj.Data, obj.Type = secret.FromMap(got.Data), string(got.Type)
+	obj.Version, obj.Labels, obj.Annotations = got.ResourceVersion, got.Labels, got.Annotations
 	return obj, nil
 }
 

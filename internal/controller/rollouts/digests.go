@@ -3,17 +3,17 @@ package rollouts
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/singleflight"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	validname "k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/engine/rollout"
+	"github.com/tacit-secrets/tacit/internal/engine/target"
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
@@ -51,10 +51,7 @@ func (d *digests) of(ctx context.Context, ref delivery.ObjectRef, meta *metav1.P
 	if meta != nil {
 		known = meta.ResourceVersion
 	}
-	d.mu.Lock()
-	got, ok := d.by[ref]
-	d.mu.Unlock()
-	if ok && known != "" && !older(got.version, known) {
+	if got, fresh := d.recall(ref, known); fresh {
 		return got, nil
 	}
 	// Who knows the same version has asked for what is at least as new.
@@ -62,20 +59,28 @@ func (d *digests) of(ctx context.Context, ref delivery.ObjectRef, meta *metav1.P
 	if err != nil {
 		return content{}, err
 	}
-	got = read.(content)
+	got := read.(content)
 	d.remember(ref, got)
 	return got, nil
+}
+
+// recall returns what is remembered, and whether that is as new as a version
+// that is known.
+func (d *digests) recall(ref delivery.ObjectRef, known string) (content, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	got, ok := d.by[ref]
+	return got, ok && known != "" && (got.version == known || target.Older(known, got.version))
 }
 
 func (d *digests) remember(ref delivery.ObjectRef, got content) {
 	got.annotations = nil
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	last, ok := d.by[ref]
 	switch {
 	case got.gone || !d.worth(ref):
 		delete(d.by, ref)
-	case !ok || older(last.version, got.version):
+	case !target.Older(got.version, d.by[ref].version):
 		d.by[ref] = got
 	}
 }
@@ -117,26 +122,7 @@ func (d *digests) release(e *entry) {
 }
 
 func (d *digests) read(ctx context.Context, ref delivery.ObjectRef) (content, error) {
-	if len(validname.IsPathSegmentName(ref.Name)) > 0 {
-		return content{gone: true}, nil // a workload may name what cannot be
-	}
-	data := secret.Data{}
-	var meta metav1.ObjectMeta
-	var err error
-	if ref.Kind == "Secret" {
-		obj, e := d.core.Secrets(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
-		if err = e; err == nil {
-			data, meta = secret.FromMap(obj.Data), obj.ObjectMeta
-		}
-	} else {
-		obj, e := d.core.ConfigMaps(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
-		if err = e; err == nil {
-			data, meta = secret.FromMap(obj.BinaryData), obj.ObjectMeta
-			for k, v := range obj.Data {
-				data[k] = secret.NewString(v)
-			}
-		}
-	}
+	got, err := target.Read(ctx, d.core, ref)
 	switch {
 	case apierrors.IsNotFound(err):
 		return content{gone: true}, nil
@@ -145,21 +131,14 @@ func (d *digests) read(ctx context.Context, ref delivery.ObjectRef) (content, er
 	case err != nil:
 		return content{}, unread(err, "the API server did not read %s", ref)
 	}
-	return content{version: meta.ResourceVersion, digest: d.runner.Digest(ref, data), annotations: meta.Annotations}, nil
+	data := make(secret.Data, len(got.Data))
+	for k, v := range got.Data {
+		// Pods see no difference between the two parts of a ConfigMap.
+		data[strings.TrimPrefix(k, target.Binary)] = secret.New(v)
+	}
+	return content{version: got.ResourceVersion, digest: d.runner.Digest(ref, data), annotations: got.Annotations}, nil
 }
 
 func unread(cause error, format string, ref delivery.ObjectRef) error {
 	return &delivery.Error{Kind: delivery.RolloutFailed, Message: fmt.Sprintf(format, ref), Err: cause}
-}
-
-// older reports that version a is before b.
-func older(a, b string) bool {
-	if a == "" || b == "" {
-		return a == "" && b != ""
-	}
-	order, err := resourceversion.CompareResourceVersion(a, b)
-	if err != nil {
-		return a != b
-	}
-	return order < 0
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/engine/rollout"
+	"github.com/tacit-secrets/tacit/internal/engine/target"
 )
 
 // reconciler looks at one workload at a time.
@@ -46,7 +47,7 @@ func (r *reconciler) Reconcile(ctx context.Context, id delivery.Workload) (recon
 		return reconcile.Result{}, nil
 	}
 	mem := r.memories.of(e.workload)
-	if mem.version != "" && older(e.ResourceVersion, mem.version) {
+	if target.Older(e.ResourceVersion, mem.version) {
 		return reconcile.Result{RequeueAfter: cacheLag}, nil
 	}
 	now := r.Runner.Now()

@@ -6,9 +6,13 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
 )
 
 const (
@@ -39,10 +43,24 @@ func (w *Writer) objects(ctx context.Context, dest *Target) (objects, error) {
 			return nil, wrap(dest, err)
 		}
 	}
-	if dest.kind() == kindConfigMap {
-		return configMaps{core.ConfigMaps(dest.Namespace)}, nil
+	return of(core, dest.kind(), dest.Namespace), nil
+}
+
+// of are those of the kind.
+func of(core corev1client.CoreV1Interface, kind, namespace string) objects {
+	if kind == kindConfigMap {
+		return configMaps{core.ConfigMaps(namespace)}
 	}
-	return secrets{core.Secrets(dest.Namespace)}, nil
+	return secrets{core.Secrets(namespace)}
+}
+
+// Read reads a Secret or ConfigMap, see FromConfigMap. The error is the API
+// server's; what no object can be called does not exist.
+func Read(ctx context.Context, core corev1client.CoreV1Interface, ref delivery.ObjectRef) (*corev1.Secret, error) {
+	if len(content.IsPathSegmentName(ref.Name)) > 0 {
+		return nil, apierrors.NewNotFound(corev1.Resource(strings.ToLower(ref.Kind)+"s"), ref.Name)
+	}
+	return of(core, ref.Kind, ref.Namespace).get(ctx, ref.Name)
 }
 
 // secrets implements objects.

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
@@ -244,13 +244,11 @@ func pick(m map[string]string, keys []string) map[string]string {
 	return out
 }
 
-// Older reports whether resource version a came before b. Resource versions
-// of one resource are comparable as numbers (Kubernetes KEP-5504); what is no
-// number is not older.
+// Older reports whether resource version a came before b. What cannot be
+// ordered is not older.
 func Older(a, b string) bool {
-	x, errX := strconv.ParseUint(a, 10, 64)
-	y, errY := strconv.ParseUint(b, 10, 64)
-	return errX == nil && errY == nil && x < y
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order < 0
 }
 
 // state is an existing Secret, so far as an update needs to know it.
