@@ -73,6 +73,9 @@ type Broker struct {
 	sessions map[identity]*session
 	// asked is how long stores asked us to wait.
 	asked map[identity]*patience
+	// counted is how many sessions of a store may still count something. Its
+	// series go with the last, though not at once: mostly another follows.
+	counted map[delivery.StoreRef]int
 	// users are the sessions of inline stores by where their credentials are
 	// kept.
 	users map[keeper]map[identity]bool
@@ -105,7 +108,9 @@ func New(o Options) *Broker {
 	}
 	return &Broker{
 		openers: o.Openers, credentials: o.Credentials, limits: o.Limits.withDefaults(),
-		metrics: o.Metrics, now: o.Now, sessions: map[identity]*session{}, asked: map[identity]*patience{}, users: map[keeper]map[identity]bool{},
+		metrics: o.Metrics, now: o.Now,
+		sessions: map[identity]*session{}, asked: map[identity]*patience{},
+		counted: map[delivery.StoreRef]int{}, users: map[keeper]map[identity]bool{},
 	}
 }
 
@@ -208,6 +213,7 @@ func (b *Broker) session(ctx context.Context, store *delivery.Store, namespace s
 	}
 	s.gate.asked = b.asked[id]
 	b.sessions[id] = s
+	b.counted[id.store]++
 	b.enlist(id, s, store.Config)
 	return s, nil
 }

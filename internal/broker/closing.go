@@ -10,7 +10,7 @@ import (
 
 // Forget closes the store's sessions, so that the next call logs in with the
 // credentials as they are then; with a namespace, only those for its readers.
-// It returns at once.
+// Of a store that is gone that leaves nothing. It returns at once.
 func (b *Broker) Forget(ctx context.Context, store delivery.StoreRef, namespace string) {
 	b.closeIf(ctx, func(id identity, _ *session) bool {
 		return id.store == store && (namespace == "" || id.namespace == namespace)
@@ -32,11 +32,11 @@ func (b *Broker) Start(ctx context.Context) error {
 	}
 }
 
-// readerIdle is how long a session with a reader's own credentials, or of a
-// store that objects describe inline, is kept unused. There may be as many as
-// namespaces or objects; a store's own session stays, and so does one that
-// leases hang on.
-const readerIdle = 15 * time.Minute
+// maxIdle is how long a session is kept unused, unless leases hang on it or its
+// credentials wait until they may be tried again. A store's own session stays by
+// being checked more often than that, if the manifest does not say otherwise;
+// nobody need tell when a store, a namespace or an inline description is gone.
+const maxIdle = 15 * time.Minute
 
 func (b *Broker) tidy(ctx context.Context) {
 	b.mu.Lock()
@@ -48,11 +48,17 @@ func (b *Broker) tidy(ctx context.Context) {
 			delete(b.asked, id)
 		}
 	}
+	for store, n := range b.counted {
+		if n == 0 {
+			b.metrics.forget(store)
+			delete(b.counted, store)
+		}
+	}
 	b.mu.Unlock()
-	limit := b.now().Add(-readerIdle)
-	b.closeIf(ctx, func(id identity, s *session) bool {
+	limit := b.now().Add(-maxIdle)
+	b.closeIf(ctx, func(_ identity, s *session) bool {
 		lends := s.leases.live(b.now())
-		return (id.namespace != "" || s.inline) && s.used.Before(limit) && !lends
+		return s.used.Before(limit) && !s.gate.shut(limit) && !lends
 	})
 }
 
@@ -70,12 +76,6 @@ func (b *Broker) closeAll(ctx context.Context) {
 		wg.Go(func() { s.close(ctx) })
 	}
 	wg.Wait()
-}
-
-// Drop forgets a store that is gone, its metrics too.
-func (b *Broker) Drop(ctx context.Context, store delivery.StoreRef) {
-	b.Forget(ctx, store, "")
-	b.metrics.forget(store)
 }
 
 // ForgetReader closes the sessions that took their credentials from a
@@ -104,21 +104,8 @@ func (b *Broker) end(ctx context.Context, id identity, s *session) {
 	b.strike(id, s)
 	go func() {
 		s.close(context.WithoutCancel(ctx))
-		if s.inline {
-			b.forgetInline(id.store)
-		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.counted[id.store]--
 	}()
-}
-
-// forgetInline drops the series of a store that no object is watched for: its
-// name is a digest of its configuration, and every change makes another.
-func (b *Broker) forgetInline(store delivery.StoreRef) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for id := range b.sessions {
-		if id.store == store {
-			return // in use again
-		}
-	}
-	b.metrics.forget(store)
 }

@@ -38,6 +38,14 @@ func (g *gate) pass(now time.Time) error {
 	return &err
 }
 
+// shut reports whether credentials that were refused were waiting at that time,
+// or are to wait yet: how often they were is not to be forgotten.
+func (g *gate) shut(at time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return at.Before(g.until)
+}
+
 // learn shuts or opens the gate by how a call ended.
 func (g *gate) learn(now time.Time, err error) {
 	g.mu.Lock()

@@ -38,7 +38,7 @@ func (r *storeReconciler) Reconcile(ctx context.Context, req reconcile.Request) 
 	if err := r.Cluster.GetCache().Get(ctx, req.NamespacedName, obj); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.forget(req.NamespacedName)
-			r.Broker.Drop(ctx, delivery.StoreRef{Kind: r.kind.GVK.Kind, Namespace: req.Namespace, Name: req.Name})
+			r.Broker.Forget(ctx, delivery.StoreRef{Kind: r.kind.GVK.Kind, Namespace: req.Namespace, Name: req.Name}, "")
 		}
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
