@@ -21,19 +21,19 @@ import (
 // none.
 type abroad struct {
 	mu sync.Mutex
-	by map[types.NamespacedName][]engine.Place
+	by map[types.NamespacedName][]engine.Spot
 }
 
-func (a *abroad) add(owner types.NamespacedName, p engine.Place) {
+func (a *abroad) add(owner types.NamespacedName, p engine.Spot) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.by == nil {
-		a.by = map[types.NamespacedName][]engine.Place{}
+		a.by = map[types.NamespacedName][]engine.Spot{}
 	}
 	a.by[owner] = append(a.by[owner], p)
 }
 
-func (a *abroad) take(owner types.NamespacedName) []engine.Place {
+func (a *abroad) take(owner types.NamespacedName) []engine.Spot {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	found := a.by[owner]
@@ -91,8 +91,8 @@ func (r *deliveryReconciler) takeNote(ctx context.Context, cluster string, found
 			"cluster", cluster, "kind", watch.Kind(), "copy", found.Namespace+"/"+found.Name, "source", owner.String())
 		return
 	}
-	r.abroad.add(owner, engine.Place{
-		Cluster: cluster, Namespace: found.Namespace, Name: found.Name,
+	r.abroad.add(owner, engine.Spot{
+		Place:  delivery.Place{Cluster: cluster, Namespace: found.Namespace, Name: found.Name},
 		Memory: target.Memory{Name: found.Name, Version: "0"}, // it is there, and nothing else is known
 	})
 	r.wake(q, owner, wake{asked: r.Now()})

@@ -3,8 +3,6 @@ package controller
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -70,14 +68,14 @@ func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 	}
 	job := engine.Job{Plan: &plan, OwnerOf: r.ownerOf()}
 	if err == nil {
-		job.Places, job.Former, err = r.places(ctx, &plan, &mem)
+		job.Places, job.Unwanted, err = r.places(ctx, &plan, &mem)
 	}
 	if err == nil {
 		if idle := r.idle(ctx, &job, &mem, woken, now); idle != run {
 			r.memories.keep(req.NamespacedName, mem)
 			return reconcile.Result{RequeueAfter: idle, Priority: &byTimer}, nil
 		}
-		if obj, err = r.hold(ctx, obj, plan.Finalizer); err != nil {
+		if obj, err = r.guard(ctx, obj, plan.Finalizer); err != nil {
 			r.wakes.ask(req.NamespacedName, woken)
 			r.memories.keep(req.NamespacedName, mem)
 			return reconcile.Result{}, err
@@ -139,9 +137,9 @@ func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *mem
 	if mem.at.After(last) {
 		last, current = mem.at, mem.done == s.Fingerprint
 	}
-	job.Intact = r.intact(plan, mem, job.Places, job.Former, current)
+	job.Intact = r.intact(job, mem, current)
 	job.Settled = mem.failures == 0 && current && !(s.Failing && mem.at.IsZero())
-	if wait := mem.hold.Sub(now); mem.failures > 0 && wait > 0 && mem.tried == s.Fingerprint && !woken.deliberate() {
+	if wait := mem.quietUntil.Sub(now); mem.failures > 0 && wait > 0 && mem.tried == s.Fingerprint && !woken.deliberate() {
 		return wait
 	}
 	switch {
@@ -150,10 +148,10 @@ func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *mem
 	case !settled(s, current) && r.outdated(ctx, plan, mem, woken):
 		return run
 	case !job.Intact:
-		if r.unseen(plan, job.Places) {
+		if r.unseen(job) {
 			return cacheLag
 		}
-		if r.recognise(ctx, plan, mem, job.Places, job.Former) {
+		if r.recognise(ctx, job, mem) {
 			break
 		}
 		if wait := mem.repairs.pause() - now.Sub(mem.repairs.last); wait > 0 && (!unmet(job) || mem.repairs.war()) {
@@ -169,12 +167,6 @@ func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *mem
 	}
 	mem.due = nextTick(plan, last)
 	return max(mem.due.Sub(now), time.Millisecond)
-}
-
-// unmet reports that something is not there at all, or should not be: that is
-// no quarrel over what it holds, and is not kept waiting by one.
-func unmet(job *engine.Job) bool {
-	return len(job.Former) > 0 || slices.ContainsFunc(job.Places, func(p engine.Place) bool { return p.Cluster == "" && p.Seen == nil })
 }
 
 // settled reports that the plan, having run, reads its sources again for no
@@ -212,34 +204,20 @@ func (r *deliveryReconciler) run(ctx context.Context, job *engine.Job, mem *memo
 	case err != nil:
 		return delivery.Outcome{Result: delivery.Failed, Err: asFailure(err), Destination: delivery.DestinationOutcome{Bound: plan.Destination.Bound}, At: r.Now()}
 	}
-	out, memories := r.Engine.Run(ctx, *job)
-	mem.targets = remember(job.Places, memories)
+	out := r.Engine.Run(ctx, *job)
+	mem.targets = remember(job.Places)
 	if out.Err == nil {
 		mem.stores = used
-		mem.spared = spare(mem.spared, job.Former)
+		for _, p := range job.Unwanted {
+			if p.Seen != nil {
+				mem.spare(p.Place, p.Seen.ResourceVersion)
+			}
+		}
 	} else {
-		mem.targets = mem.targets.with(job.Former)
+		mem.targets = mem.targets.with(job.Unwanted)
 	}
 	if r.Reloadable != nil && plan.Destination.Kind != objects.ConfigMap && plan.Destination.Spread == nil && plan.Destination.Name != "" {
 		out.Rollout.Reloadable = r.Reloadable(plan.Destination.Namespace, plan.Destination.Name)
-	}
-	return out
-}
-
-// spare notes former places that were looked at: what of them is still there as
-// it was is not ours to take away.
-func spare(known map[place]string, former []engine.Place) map[place]string {
-	if len(former) == 0 {
-		return known
-	}
-	out := maps.Clone(known)
-	if out == nil {
-		out = map[place]string{}
-	}
-	for i := range former {
-		if seen := former[i].Seen; seen != nil {
-			out[placeOf(&former[i])] = seen.ResourceVersion
-		}
 	}
 	return out
 }
@@ -262,7 +240,7 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 	case delivery.Failed:
 		mem.failures++
 		result.RequeueAfter = r.afterFailure(plan, &mem, out.Err)
-		mem.tried, mem.hold = plan.Schedule.Fingerprint, now.Add(pauseAfter(out.Err, result.RequeueAfter))
+		mem.tried, mem.quietUntil = plan.Schedule.Fingerprint, now.Add(pauseAfter(out.Err, result.RequeueAfter))
 		if len(out.Destination.Refused) > 0 {
 			// The others were served, and are as if nothing had happened.
 			mem.done, mem.at = plan.Schedule.Fingerprint, out.At

@@ -24,13 +24,13 @@ type memory struct {
 	failures int
 	// tried is the fingerprint of the last failure, and hold until when events
 	// that say nothing new do not have it tried again.
-	tried   string
-	hold    time.Time
-	result  delivery.Result
-	targets holdings
+	tried      string
+	quietUntil time.Time
+	result     delivery.Result
+	targets    remembered
 	// spared are the versions of what bears the object's mark and was not its to
 	// take away.
-	spared map[place]string
+	spared map[delivery.Place]string
 	// spread is where its places are, as of its last look at the namespaces:
 	// a namespace that comes later is compared with it, without the manifest.
 	spread *delivery.Spread
@@ -46,6 +46,14 @@ type memory struct {
 	// is when they were told.
 	told   []string
 	toldAt time.Time
+}
+
+// spare notes what was looked at, and left as it is.
+func (m *memory) spare(p delivery.Place, version string) {
+	if m.spared == nil {
+		m.spared = map[delivery.Place]string{}
+	}
+	m.spared[p] = version
 }
 
 // retell is after how long a warning that still holds is told again: where
@@ -146,14 +154,14 @@ func (m *memories) failing(name types.NamespacedName) bool {
 }
 
 // wrote reports that the object itself brought that place to that version.
-func (m *memories) wrote(name types.NamespacedName, p place, version string) bool {
+func (m *memories) wrote(name types.NamespacedName, p delivery.Place, version string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.by[name].targets.of(p).Version == version
 }
 
 // wants reports that the place was one of the object's in its last run.
-func (m *memories) wants(name types.NamespacedName, p place) bool {
+func (m *memories) wants(name types.NamespacedName, p delivery.Place) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	targets := m.by[name].targets
@@ -172,7 +180,7 @@ func (m *memories) spread(name types.NamespacedName) *delivery.Spread {
 func (m *memories) holds(name types.NamespacedName, namespace string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.ContainsFunc(m.by[name].targets, func(h held) bool { return h.namespace == namespace })
+	return m.by[name].targets.in(namespace)
 }
 
 // count returns how many objects ended their last run how.

@@ -18,7 +18,7 @@ import (
 
 // hold puts the finalizer on an object that is about to make what the garbage
 // collector would leave behind.
-func (r *deliveryReconciler) hold(ctx context.Context, obj client.Object, finalizer string) (client.Object, error) {
+func (r *deliveryReconciler) guard(ctx context.Context, obj client.Object, finalizer string) (client.Object, error) {
 	if finalizer == "" || slices.Contains(obj.GetFinalizers(), finalizer) {
 		return obj, nil
 	}
@@ -61,7 +61,7 @@ func (r *deliveryReconciler) goes(ctx context.Context, obj client.Object) (recon
 // it. A lease that cannot be revoked any more ends by itself.
 func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delivery, mem *memory, since time.Time) delivery.Outcome {
 	out := delivery.Outcome{Result: delivery.Deleted, At: r.Now()}
-	if !plan.Destination.Leave {
+	if !plan.Destination.Keep {
 		out = r.takePlaces(ctx, plan, mem)
 	}
 	if out.Err != nil || plan.Leases == nil || plan.Leases.Held.IsZero() {
@@ -69,7 +69,7 @@ func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delive
 	}
 	held := plan.Leases.Held
 	out.Lease.Change = delivery.LeaseLeft
-	kept := plan.Destination.Leave || plan.Destination.Store != (delivery.StoreRef{})
+	kept := plan.Destination.Keep || plan.Destination.Store != (delivery.StoreRef{})
 	ended := held.Duration > 0 && !held.Renewed.IsZero() && held.Renewed.Add(held.Duration).Before(r.Now())
 	if kept || ended {
 		return out
@@ -98,11 +98,11 @@ func (r *deliveryReconciler) takePlaces(ctx context.Context, plan *delivery.Deli
 	none := *plan
 	none.Sources, none.Rollout, none.Leases = nil, nil, nil
 	none.Destination.Name, none.Destination.Spread, none.Destination.Store = "", nil, delivery.StoreRef{}
-	_, former, err := r.places(ctx, &none, mem)
+	_, unwanted, err := r.places(ctx, &none, mem)
 	if err != nil {
 		return delivery.Outcome{Result: delivery.Failed, Err: asFailure(err), At: r.Now()}
 	}
-	return r.Engine.TakeBack(ctx, engine.Job{Plan: &none, Former: former, OwnerOf: r.ownerOf()})
+	return r.Engine.TakeBack(ctx, engine.Job{Plan: &none, Unwanted: unwanted, OwnerOf: r.ownerOf()})
 }
 
 // gone forgets an object. Where it was an annotated one, nothing held it until

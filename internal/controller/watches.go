@@ -165,17 +165,17 @@ func (r *deliveryReconciler) wakeByObject(ctx context.Context, obj client.Object
 // wakeByTarget wakes those that made the object, want it, or are named on it
 // as its owner.
 func (r *deliveryReconciler) wakeByTarget(ctx context.Context, obj client.Object, q queue) {
-	p := place{"", obj.GetNamespace(), obj.GetName()}
-	there := obj.GetDeletionTimestamp() == nil && r.watchOf(obj.GetObjectKind().GroupVersionKind().Kind).Get(p.namespace, p.name) != nil
-	names := r.objects.find(ctx, targetKey(p.namespace, p.name))
-	for _, name := range r.objects.find(ctx, targetKey(anyNamespace, p.name)) {
+	p := delivery.Place{Namespace: obj.GetNamespace(), Name: obj.GetName()}
+	there := obj.GetDeletionTimestamp() == nil && r.watchOf(obj.GetObjectKind().GroupVersionKind().Kind).Get(p.Namespace, p.Name) != nil
+	names := r.objects.find(ctx, targetKey(p.Namespace, p.Name))
+	for _, name := range r.objects.find(ctx, targetKey(anyNamespace, p.Name)) {
 		// Names such as "tls" are everywhere; most are no place of this one.
 		if r.memories.wants(name, p) {
 			names = append(names, name)
 		}
 	}
 	if marked, ok := r.dialect.(dialect.Marked); ok {
-		meta := &metav1.ObjectMeta{Namespace: p.namespace, Name: p.name, Labels: obj.GetLabels(), Annotations: obj.GetAnnotations()}
+		meta := &metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name, Labels: obj.GetLabels(), Annotations: obj.GetAnnotations()}
 		if owner, ok := marked.OwnerOf(meta); ok && !slices.Contains(names, owner) {
 			names = append(names, owner)
 		}
@@ -244,7 +244,7 @@ func (r *deliveryReconciler) wants(ctx context.Context, name types.NamespacedNam
 		}
 		s = plan.Destination.Spread
 	}
-	return (s.Within == nil || r.Matcher.Admits(s.Within, ns)) && (s.Followers || r.Matcher.Admits(s.Into, ns))
+	return r.Matcher.Within(s, ns) && (s.Followers || r.Matcher.Admits(s.Into, ns))
 }
 
 // addLater queues behind what users just did.

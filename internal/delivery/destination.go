@@ -14,9 +14,9 @@ type Destination struct {
 	Creation  CreationPolicy
 	Deletion  DeletionPolicy
 	Immutable bool
-	// Leave: what was made stays when the object goes or no longer wants it.
+	// Keep: what was made stays when the object goes or no longer wants it.
 	// What is in a store always does.
-	Leave bool
+	Keep bool
 
 	// Type of a Secret that is made; empty is Opaque.
 	Type string
@@ -60,9 +60,9 @@ type Marks struct {
 	// Owner is the annotation whose value tells whose target an object is,
 	// under Marked. It is one of Annotations.
 	Owner string
-	// Former are labels that the original wrote before it named owners: with
+	// Legacy are labels that the original wrote before it named owners: with
 	// all of them, and without Owner, an object counts as this one's.
-	Former map[string]string
+	Legacy map[string]string
 	// Makers are the field managers by which the original writes Owner. What
 	// neither they nor we marked is never deleted: a backup, a clone or a
 	// person's own copy bears the marks too.
@@ -76,6 +76,21 @@ type Marks struct {
 	// Stale are annotations of the original tool that speak of the data and
 	// would be wrong after a write of ours: they go with it.
 	Stale []string
+}
+
+// Follows reports that an object with these annotations is there because its
+// maker wants it filled: it does not carry what a copy has and a follower has
+// not.
+func (m *Marks) Follows(annotations map[string]string) bool {
+	if len(m.Follow) == 0 {
+		return false
+	}
+	for k, v := range m.Annotations {
+		if f, ok := m.Follow[k]; ok && f != v && annotations[k] == v {
+			return false
+		}
+	}
+	return true
 }
 
 // Yield are the annotations that count on a Secret which is there already, each

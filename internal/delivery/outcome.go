@@ -63,16 +63,9 @@ type RolloutOutcome struct {
 
 // Refusal is a place that could not be served.
 type Refusal struct {
-	Cluster, Namespace, Name string
-	Err                      *Error
-}
+	Place
 
-// Where is how messages name the place.
-func (r *Refusal) Where() string {
-	if r.Cluster != "" {
-		return "cluster " + r.Cluster + ", namespace " + r.Namespace
-	}
-	return "namespace " + r.Namespace
+	Err *Error
 }
 
 // Result is the outcome in one word.

@@ -16,7 +16,7 @@ func TestCopyEventsTellOfChangesAndRefusals(t *testing.T) {
 	failure := &delivery.Error{Kind: delivery.WriteFailed, Message: "why"}
 	refused := func(n int) (all []delivery.Refusal) {
 		for i := range n {
-			all = append(all, delivery.Refusal{Namespace: fmt.Sprintf("n%d", i), Name: "s", Err: failure})
+			all = append(all, delivery.Refusal{Place: delivery.Place{Namespace: fmt.Sprintf("n%d", i), Name: "s"}, Err: failure})
 		}
 		return all
 	}
@@ -51,7 +51,7 @@ func TestAnEventFitsAndNamesEachPlace(t *testing.T) {
 	long := &delivery.Error{Message: strings.Repeat("ö", 2000)}
 	out := delivery.Outcome{Result: delivery.Failed, Err: long}
 	for i := range 9 {
-		out.Destination.Refused = append(out.Destination.Refused, delivery.Refusal{Namespace: fmt.Sprintf("n%d", i), Name: "s", Err: long})
+		out.Destination.Refused = append(out.Destination.Refused, delivery.Refusal{Place: delivery.Place{Namespace: fmt.Sprintf("n%d", i), Name: "s"}, Err: long})
 	}
 	for _, o := range []delivery.Outcome{out, {Result: delivery.Failed, Err: long}} {
 		message := dialect.CopyEvents(o, "Done", "Failed")[0].Message

@@ -21,12 +21,12 @@ import (
 const parallel = 32
 
 // target is a place on the terms of the destination.
-func (r *run) target(p *Place) *target.Target {
+func (r *run) target(p *Spot) *target.Target {
 	return TargetOf(&r.job.Plan.Destination, p, r.job.OwnerOf)
 }
 
 // TargetOf is a place on the terms of a destination.
-func TargetOf(dest *delivery.Destination, p *Place, ownerOf target.OwnerOf) *target.Target {
+func TargetOf(dest *delivery.Destination, p *Spot, ownerOf target.OwnerOf) *target.Target {
 	one := *dest
 	one.Namespace, one.Name, one.Spread = p.Namespace, p.Name, nil
 	return &target.Target{
@@ -104,7 +104,7 @@ func (r *run) spread(ctx context.Context, want target.Desired) error {
 		maps.Copy(follow.Annotations, r.job.Plan.Destination.Marks.Follow)
 	}
 	var mu sync.Mutex
-	each(r.job.Places, func(i int, p *Place) {
+	each(r.job.Places, func(p *Spot) {
 		w := want
 		if p.Follower {
 			w = follow
@@ -113,17 +113,17 @@ func (r *run) spread(ctx context.Context, want target.Desired) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
-			r.memories[i] = target.Memory{}
+			p.Memory = target.Memory{}
 			if p.Cluster == "" && target.NamespaceGoes(err) {
 				return // and whatever is in it
 			}
 			if p.Cluster != "" && delivery.KindOf(err) != delivery.Invalid {
-				r.memories[i] = unknown(p) // it may have been written
+				p.Memory = unknown(p) // it may have been written
 			}
 			r.refuse(p, err)
 			return
 		}
-		r.memories[i] = res.Memory
+		p.Memory = res.Memory
 		r.out.Destination.Places++
 		if res.Change != delivery.NoChange {
 			r.out.Destination.Written++
@@ -131,11 +131,11 @@ func (r *run) spread(ctx context.Context, want target.Desired) error {
 		}
 	})
 	r.unused(ctx)
-	return r.leave(ctx)
+	return r.takeBack(ctx)
 }
 
 // place writes one place. Who loses against another writer looks again.
-func (r *run) place(ctx context.Context, p *Place, want target.Desired) (target.Result, error) {
+func (r *run) place(ctx context.Context, p *Spot, want target.Desired) (target.Result, error) {
 	const tries = 4
 	t := r.target(p)
 	for try := 1; ; try++ {
@@ -148,12 +148,12 @@ func (r *run) place(ctx context.Context, p *Place, want target.Desired) (target.
 }
 
 // unknown says that a place may be there, so that it is read.
-func unknown(p *Place) target.Memory { return target.Memory{Name: p.Name, Version: "0"} }
+func unknown(p *Spot) target.Memory { return target.Memory{Name: p.Name, Version: "0"} }
 
-// leave takes back the former places, and sums up what went wrong.
-func (r *run) leave(ctx context.Context) error {
+// takeBack deletes what is not wanted any longer, and sums up what went wrong.
+func (r *run) takeBack(ctx context.Context) error {
 	var mu sync.Mutex
-	each(r.job.Former, func(_ int, p *Place) {
+	each(r.job.Unwanted, func(p *Spot) {
 		gone, err := r.Writer.Delete(ctx, r.target(p))
 		mu.Lock()
 		defer mu.Unlock()
@@ -165,15 +165,15 @@ func (r *run) leave(ctx context.Context) error {
 			r.out.Destination.Change = delivery.Removed
 		}
 	})
-	return summary(r.out.Destination.Refused, len(r.job.Places)+len(r.job.Former))
+	return summary(r.out.Destination.Refused, len(r.job.Places)+len(r.job.Unwanted))
 }
 
-func (r *run) refuse(p *Place, err error) {
+func (r *run) refuse(p *Spot, err error) {
 	failure := &delivery.Error{Kind: delivery.WriteFailed, Message: "interrupted", Err: err}
 	if known := (*delivery.Error)(nil); asError(err, &known) {
 		failure = known
 	}
-	r.out.Destination.Refused = append(r.out.Destination.Refused, delivery.Refusal{Cluster: p.Cluster, Namespace: p.Namespace, Name: p.Name, Err: failure})
+	r.out.Destination.Refused = append(r.out.Destination.Refused, delivery.Refusal{Place: p.Place, Err: failure})
 }
 
 // maxTold bounds how many places a message names.
@@ -205,14 +205,14 @@ func summary(refused []delivery.Refusal, of int) error {
 }
 
 // each calls fn for every place, some at a time.
-func each(places []Place, fn func(i int, p *Place)) {
+func each(places []Spot, fn func(p *Spot)) {
 	var all sync.WaitGroup
 	slots := make(chan struct{}, parallel)
 	for i := range places {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			fn(i, &places[i])
+			fn(&places[i])
 		})
 	}
 	all.Wait()
@@ -239,10 +239,10 @@ func (r *run) store(ctx context.Context, got fetch.Result, data secret.Data) err
 	return nil
 }
 
-// TakeBack deletes the former places of a job, of an object that is no more.
+// TakeBack deletes what is not wanted any longer of an object that is no more.
 func (e *Engine) TakeBack(ctx context.Context, job Job) delivery.Outcome {
 	r := &run{Engine: e, job: job, out: delivery.Outcome{Result: delivery.Deleted, At: e.Now()}}
-	if err := r.leave(ctx); err != nil {
+	if err := r.takeBack(ctx); err != nil {
 		r.out.Result = delivery.Failed
 		_ = asError(err, &r.out.Err)
 	}

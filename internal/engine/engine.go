@@ -66,23 +66,24 @@ type Job struct {
 	// Stores reads for this object, no older than it was asked.
 	Stores Stores
 	// Places are where the destination is written.
-	Places []Place
+	Places []Spot
 	// Intact: all of them are as the last run left them.
 	Intact bool
 	// Settled: the last run succeeded, for the manifest as it is.
 	Settled bool
-	// Former are places that hold what is the object's, and should not any
+	// Unwanted are places that hold what is the object's, and should not any
 	// longer.
-	Former []Place
+	Unwanted []Spot
 	// OwnerOf is the language's, under Marked.
 	OwnerOf target.OwnerOf
 	// Record writes a new lease into the object's status.
 	Record func(context.Context, delivery.Lease) error
 }
 
-// Place is where one object of the destination is.
-type Place struct {
-	Cluster, Namespace, Name string
+// Spot is one place of the destination, with what is known of it.
+type Spot struct {
+	delivery.Place
+
 	// Follower: somebody else made it to have it filled.
 	Follower bool
 	// Seen is its metadata as last watched; nil if it is not there.
@@ -91,16 +92,13 @@ type Place struct {
 	Memory target.Memory
 }
 
-// Run brings the destination to what the sources say. The memories are those
-// of the places, in their order.
-func (e *Engine) Run(ctx context.Context, job Job) (delivery.Outcome, []target.Memory) {
+// Run brings the destination to what the sources say, and leaves in each of the
+// job's places what to remember of it.
+func (e *Engine) Run(ctx context.Context, job Job) delivery.Outcome {
 	r := &run{Engine: e, job: job, out: delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Bound: job.Plan.Destination.Bound}, At: e.Now()}}
-	for _, p := range job.Places {
-		r.memories = append(r.memories, p.Memory)
-	}
 	err := r.all(ctx)
 	if err == nil {
-		return r.out, r.memories
+		return r.out
 	}
 	failed := r.out // what was done is done
 	failed.Result, failed.Note, failed.At = delivery.Failed, "", e.Now()
@@ -109,7 +107,7 @@ func (e *Engine) Run(ctx context.Context, job Job) (delivery.Outcome, []target.M
 		failed.Err = &delivery.Error{Kind: delivery.Unavailable, Message: "interrupted", Err: err}
 	}
 	failed.Err = labelled(job.Plan, failed.Err)
-	return failed, r.memories
+	return failed
 }
 
 // labelled names the stores that the manifest describes itself as it does.
@@ -126,9 +124,8 @@ func labelled(plan *delivery.Delivery, err *delivery.Error) *delivery.Error {
 // run is a Run under way.
 type run struct {
 	*Engine
-	job      Job
-	out      delivery.Outcome
-	memories []target.Memory
+	job Job
+	out delivery.Outcome
 	// forsaken is a lease whose credentials nobody has.
 	forsaken delivery.Lease
 }
@@ -142,7 +139,7 @@ func (r *run) all(ctx context.Context) error {
 	}
 	if kept {
 		r.out.Destination.Places = len(r.job.Places)
-		return r.leave(ctx)
+		return r.takeBack(ctx)
 	}
 	if got.Object != nil && passedOver(plan.Sources, got.Object.Type) {
 		r.out.Note = "Secrets of type " + got.Object.Type + " are passed over"
@@ -159,7 +156,7 @@ func (r *run) all(ctx context.Context) error {
 	switch {
 	case dest.Store != (delivery.StoreRef{}):
 		if err = r.store(ctx, got, shaped.Data); err == nil {
-			err = r.leave(ctx)
+			err = r.takeBack(ctx)
 		}
 	case dest.Creation == delivery.None && plan.Rollout == nil:
 		r.out.Note = "nothing is written: creationPolicy is None"
@@ -189,23 +186,23 @@ func (r *run) single(ctx context.Context, want target.Desired) error {
 	if err != nil {
 		return err
 	}
-	r.memories[0] = res.Memory
+	r.job.Places[0].Memory = res.Memory
 	if res.Missing {
-		r.out.Result, r.memories[0] = delivery.Missing, target.Memory{}
+		r.out.Result, r.job.Places[0].Memory = delivery.Missing, target.Memory{}
 		return nil
 	}
 	r.out.Destination.Change, r.out.Destination.Places = res.Change, 1
 	if res.Change != delivery.NoChange {
 		r.out.Destination.Written = 1
 	}
-	if err := r.leaveFormer(ctx, dest); err != nil {
+	if err := r.dropRenamed(ctx, dest); err != nil {
 		return err
 	}
 	r.out.Destination.Bound = delivery.Binding{Name: dest.Name, Version: res.Memory.Version}
 	if res.Memory.Frozen {
 		r.out.Note = fmt.Sprintf("Secret %s is immutable and stays as it was made; delete it to have it made anew", dest.Name)
 	}
-	return r.leave(ctx)
+	return r.takeBack(ctx)
 }
 
 // empty ends a run in which the stores hold nothing for us.
@@ -228,21 +225,21 @@ func (r *run) empty(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.out.Result, r.memories[0] = delivery.Deleted, target.Memory{}
+	r.out.Result, r.job.Places[0].Memory = delivery.Deleted, target.Memory{}
 	if gone {
 		r.out.Destination.Change = delivery.Removed
 	}
 	return nil
 }
 
-// leaveFormer deletes the Secret that the object owned under another name.
-func (r *run) leaveFormer(ctx context.Context, dest *delivery.Destination) error {
+// dropRenamed deletes the Secret that the object owned under another name.
+func (r *run) dropRenamed(ctx context.Context, dest *delivery.Destination) error {
 	if dest.Creation != delivery.Owner || dest.Bound.Name == "" || dest.Bound.Name == dest.Name {
 		return nil
 	}
-	former := r.job.Places[0]
-	former.Name = dest.Bound.Name
-	if _, err := r.Writer.Delete(ctx, r.target(&former)); err != nil {
+	earlier := r.job.Places[0]
+	earlier.Name = dest.Bound.Name
+	if _, err := r.Writer.Delete(ctx, r.target(&earlier)); err != nil {
 		return &delivery.Error{Kind: delivery.CleanupFailed, Err: err, Message: fmt.Sprintf(
 			"the former Secret %s could not be deleted", dest.Bound.Name)}
 	}

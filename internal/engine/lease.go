@@ -88,7 +88,7 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 		return got, false, fetch.Failure(&plan.Sources[0], err)
 	}
 	r.out.Lease.Held = held
-	if r.job.Intact && len(r.job.Former) == 0 || len(holders) == 0 {
+	if r.job.Intact && len(r.job.Unwanted) == 0 || len(holders) == 0 {
 		return got, true, nil
 	}
 	data, err := r.lent(ctx, holders, held.ID)
@@ -100,8 +100,8 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 
 // holders are the places that may have what the lease is for: by their stamp,
 // or because we made them and the watch has not brought that yet.
-func (r *run) holders(id string) []*Place {
-	var all []*Place
+func (r *run) holders(id string) []*Spot {
+	var all []*Spot
 	for i := range r.job.Places {
 		p := &r.job.Places[i]
 		made := p.Memory.Version != "" && (p.Seen == nil || target.Older(p.Seen.ResourceVersion, p.Memory.Version))
@@ -116,7 +116,7 @@ func (r *run) holders(id string) []*Place {
 // has. Whoever can write one place must not decide what the others get: what
 // is taken bears our digest of it. Copies that the original made bear none,
 // and are believed if all of them agree.
-func (r *run) lent(ctx context.Context, holders []*Place, id string) (secret.Data, error) {
+func (r *run) lent(ctx context.Context, holders []*Spot, id string) (secret.Data, error) {
 	var plain []secret.Data
 	for _, p := range holders {
 		obj, err := r.Object(ctx, delivery.ObjectRef{Kind: r.job.Plan.Destination.Kind, Namespace: p.Namespace, Name: p.Name})

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,6 +76,6 @@ func asError(err error, as **delivery.Error) bool { return errors.As(err, as) }
 // not depend on timing.
 func sortRefusals(refused []delivery.Refusal) {
 	slices.SortFunc(refused, func(a, b delivery.Refusal) int {
-		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+		return a.Compare(b.Place)
 	})
 }

@@ -28,7 +28,7 @@ func (r *gathering) count(s *spreading, namespaces []spread.Namespace) {
 	var missing []string
 	wanted := 0
 	for _, ns := range namespaces {
-		if ns.Name == s.plan.Object.Namespace || !r.wants(dest.Spread, ns) {
+		if ns.Name == s.plan.Object.Namespace || !r.matcher.Wants(dest.Spread, ns) {
 			continue
 		}
 		wanted++
@@ -48,10 +48,6 @@ func (r *gathering) count(s *spreading, namespaces []spread.Namespace) {
 		}
 	}
 	row.judge(missing, there.newest(dest.Marks.Stamps))
-}
-
-func (r *gathering) wants(s *delivery.Spread, ns spread.Namespace) bool {
-	return r.matcher.Admits(s.Into, ns) && (s.Within == nil || r.matcher.Admits(s.Within, ns))
 }
 
 // judge tells by the copies whether an object without a status is well.
@@ -98,27 +94,13 @@ func tally(there []*metav1.ObjectMeta, dest *delivery.Destination) copied {
 	c := copied{in: map[string]map[string]string{}}
 	for _, o := range there {
 		switch {
-		case follows(&dest.Marks, o.Annotations):
+		case dest.Marks.Follows(o.Annotations):
 			c.followers++
 		case o.Name == dest.Name:
 			c.in[o.Namespace] = o.Annotations
 		}
 	}
 	return c
-}
-
-// follows reports that the object does not carry what a copy has and a
-// follower has not.
-func follows(m *delivery.Marks, annotations map[string]string) bool {
-	if len(m.Follow) == 0 {
-		return false
-	}
-	for k, v := range m.Annotations {
-		if f, ok := m.Follow[k]; ok && f != v && annotations[k] == v {
-			return false
-		}
-	}
-	return true
 }
 
 // key is the name of the object that a plan was made of.

@@ -15,8 +15,8 @@ type Row struct {
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
 	// From is what it takes from where, To where that goes or what restarts.
-	From []Place `json:"from,omitempty"`
-	To   []Place `json:"to,omitempty"`
+	From []End `json:"from,omitempty"`
+	To   []End `json:"to,omitempty"`
 	// Ready is True, False or Unknown.
 	Ready string `json:"ready"`
 	// LastSuccess and Restarted are nil where it never was, or nothing tells.

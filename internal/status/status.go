@@ -132,7 +132,7 @@ func (r *gathering) stores(ctx context.Context, lang Language) error {
 			row := newRow(lang.Name, kind, o)
 			row.tell(d.State(o))
 			if store.Config != nil {
-				row.From = []Place{{Address: address(store.Config)}}
+				row.From = []End{{Address: address(store.Config)}}
 			}
 			r.rows = append(r.rows, row)
 		})

@@ -123,7 +123,7 @@ const shown = 2
 
 // places joins what is at the same place. In a narrow table it names only so
 // much, and no namespace but others than the row's.
-func (r *Row) places(all []Place, s Style) string {
+func (r *Row) places(all []End, s Style) string {
 	var parts []string
 	last, more := "", 0
 	for i, p := range all {

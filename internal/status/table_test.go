@@ -19,25 +19,25 @@ func ago(d time.Duration) *time.Time {
 
 // sample is a row of each sort.
 func sample() []Row {
-	vault := func(key string) Place { return Place{Kind: "SecretStore", Name: "vault", Key: key} }
+	vault := func(key string) End { return End{Kind: "SecretStore", Name: "vault", Key: key} }
 	n := 2
 	return []Row{
 		{
 			Language: "external-secrets.io/v1", Kind: "ExternalSecret", Namespace: "team", Name: "app",
-			From:  []Place{vault("db#user"), vault("db#password"), vault("mail")},
-			To:    []Place{{Kind: "Secret", Namespace: "team", Name: "app"}},
+			From:  []End{vault("db#user"), vault("db#password"), vault("mail")},
+			To:    []End{{Kind: "Secret", Namespace: "team", Name: "app"}},
 			Ready: True, LastSuccess: ago(90 * time.Second),
 		},
 		{
 			Language: "kubernetes-reflector", Kind: "Secret", Namespace: "team", Name: "tls", annotated: true,
-			From:  []Place{{Kind: "Secret", Namespace: "team", Name: "tls"}},
-			To:    []Place{{Kind: "Secret", Name: "tls", Copies: &n}},
+			From:  []End{{Kind: "Secret", Namespace: "team", Name: "tls"}},
+			To:    []End{{Kind: "Secret", Name: "tls", Copies: &n}},
 			Ready: Unknown, LastSuccess: ago(50 * time.Hour),
 		},
 		{
 			Language: "stable.example.com/v1", Kind: "VaultSyncStatus", Namespace: "team", Name: "ä",
-			From:  []Place{{Address: "vault", Key: "secret/data/app"}},
-			To:    []Place{{Kind: "Deployment", Namespace: "team", Name: "app"}},
+			From:  []End{{Address: "vault", Key: "secret/data/app"}},
+			To:    []End{{Kind: "Deployment", Namespace: "team", Name: "app"}},
 			Ready: False, LastSuccess: ago(time.Hour), Restarted: ago(5 * time.Hour), Message: "sealed",
 		},
 	}
@@ -145,8 +145,8 @@ func TestFieldsOfJSON(t *testing.T) {
 	n := 2
 	row := Row{
 		Language: "l", Kind: "k", Namespace: "ns", Name: "n", Ready: True, LastSuccess: ago(0), Restarted: ago(0), Message: "m",
-		From: []Place{{Kind: "k", Namespace: "ns", Name: "n", Address: "a", Key: "key"}},
-		To:   []Place{{Kind: "k", Name: "n", Copies: &n, Wanted: &n, Followers: 1, Clusters: []string{"east"}}},
+		From: []End{{Kind: "k", Namespace: "ns", Name: "n", Address: "a", Key: "key"}},
+		To:   []End{{Kind: "k", Name: "n", Copies: &n, Wanted: &n, Followers: 1, Clusters: []string{"east"}}},
 	}
 	want := `{"language":"l","kind":"k","namespace":"ns","name":"n",` +
 		`"from":[{"kind":"k","namespace":"ns","name":"n","address":"a","key":"key"}],` +

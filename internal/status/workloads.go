@@ -55,10 +55,10 @@ func (r *gathering) workloads(ctx context.Context) error {
 
 // reloaded is the row of a workload.
 func reloaded(language string, o *unstructured.Unstructured, plan *delivery.Reload, err error) Row {
-	self := Place{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
+	self := End{Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
 	row := Row{
 		Language: language, Kind: self.Kind, Namespace: self.Namespace, Name: self.Name,
-		To: []Place{self}, Ready: Unknown, annotated: true,
+		To: []End{self}, Ready: Unknown, annotated: true,
 	}
 	record, known := rollout.ReadRecord(o.GetAnnotations())
 	if known {
@@ -78,11 +78,11 @@ func reloaded(language string, o *unstructured.Unstructured, plan *delivery.Relo
 
 // causes are the objects whose change restarts the workload: those that the
 // record has, or else what the annotations name.
-func causes(record rollout.Record, namespace string, plan *delivery.Reload) []Place {
-	var all []Place
+func causes(record rollout.Record, namespace string, plan *delivery.Reload) []End {
+	var all []End
 	for _, entry := range slices.Sorted(maps.Keys(record)) {
 		if ref, ok := rollout.Object(entry, namespace); ok {
-			all = append(all, Place{Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name})
+			all = append(all, End{Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name})
 		}
 	}
 	if len(all) > 0 {
@@ -100,10 +100,10 @@ func causes(record rollout.Record, namespace string, plan *delivery.Reload) []Pl
 		names := slices.Concat(rule.Names, rule.Patterns)
 		for _, kind := range kinds {
 			if len(names) == 0 {
-				all = append(all, Place{Kind: kind})
+				all = append(all, End{Kind: kind})
 			}
 			for _, name := range names {
-				all = append(all, Place{Kind: kind, Namespace: namespace, Name: name})
+				all = append(all, End{Kind: kind, Namespace: namespace, Name: name})
 			}
 		}
 	}

@@ -67,7 +67,7 @@ func marks(owner delivery.Object, processors, fileFormat string) delivery.Marks 
 		Annotations: map[string]string{managedBy: owner.Namespace + "/" + owner.Name},
 		Owner:       managedBy,
 		Makers:      []string{"manager"},
-		Former:      map[string]string{subtypeLabel: subtype},
+		Legacy:      map[string]string{subtypeLabel: subtype},
 		Stamps: map[string]delivery.Stamp{
 			version: delivery.StampVersion, lastUpdated: delivery.StampTime, dashboardLink: delivery.StampLink,
 		},

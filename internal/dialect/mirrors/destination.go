@@ -24,7 +24,7 @@ func (t *translation) destination() {
 	d := &t.plan.Destination
 	d.Deletion = delivery.Retain
 	d.Owner = t.plan.Object
-	d.Leave = spec.DeletePolicy == policyRetain
+	d.Keep = spec.DeletePolicy == policyRetain
 	// Copies that the object made before it was turned to Vault are known by
 	// these too.
 	d.Creation = delivery.Marked

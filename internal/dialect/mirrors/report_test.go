@@ -211,7 +211,7 @@ func TestReportRefusals(t *testing.T) {
 		out := failed(delivery.TargetControlled, "some places could not be served")
 		out.Destination.Places = 7
 		for _, ns := range namespaces {
-			out.Destination.Refused = append(out.Destination.Refused, delivery.Refusal{Namespace: ns, Name: "app", Err: &delivery.Error{Message: "foreign"}})
+			out.Destination.Refused = append(out.Destination.Refused, delivery.Refusal{Place: delivery.Place{Namespace: ns, Name: "app"}, Err: &delivery.Error{Message: "foreign"}})
 		}
 		return out
 	}

@@ -84,6 +84,16 @@ func (m *Matcher) Admits(rules []delivery.NamespaceRule, ns Namespace) bool {
 	return false
 }
 
+// Within reports that the spread is not kept out of the namespace.
+func (m *Matcher) Within(s *delivery.Spread, ns Namespace) bool {
+	return s.Within == nil || m.Admits(s.Within, ns)
+}
+
+// Wants reports that the spread wants a copy in the namespace.
+func (m *Matcher) Wants(s *delivery.Spread, ns Namespace) bool {
+	return m.Within(s, ns) && m.Admits(s.Into, ns)
+}
+
 // maxName is the longest name that a namespace can have.
 const maxName = 63
 

@@ -22,18 +22,18 @@ func marked(dest *Target, obj metav1.Object) controlledBy {
 		return ours
 	case ok:
 		return sibling
-	case former(dest, meta):
+	case legacy(dest, meta):
 		return ours
 	}
 	return nobody
 }
 
-// former reports that the original made the object before it named owners.
-func former(dest *Target, meta *metav1.ObjectMeta) bool {
-	if _, named := meta.Annotations[dest.Marks.Owner]; named || len(dest.Marks.Former) == 0 {
+// legacy reports that the original made the object before it named owners.
+func legacy(dest *Target, meta *metav1.ObjectMeta) bool {
+	if _, named := meta.Annotations[dest.Marks.Owner]; named || len(dest.Marks.Legacy) == 0 {
 		return false
 	}
-	for k, v := range dest.Marks.Former {
+	for k, v := range dest.Marks.Legacy {
 		if meta.Labels[k] != v {
 			return false
 		}
