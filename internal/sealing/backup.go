@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"filippo.io/age"
@@ -33,17 +35,28 @@ type keyList struct {
 
 // Export writes the keys of the Secrets, those out of use too, as an armoured
 // age file. Decrypted, it is a manifest: the age command and kubectl alone can
-// restore it. The faults tell which Secrets hold no key and are left out.
+// restore it. There each key is once, under its KeyName: kubectl must not put it
+// in place of another cluster's. The faults tell which Secrets hold no key and
+// are left out.
 func Export(w io.Writer, secrets []corev1.Secret, to ...age.Recipient) ([]Fault, error) {
 	list := keyList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "List"}}
 	var faults []Fault
+	at := map[KeyID]int{}
 	for i := range secrets {
-		kept, err := bare(&secrets[i])
+		kept, id, err := bare(&secrets[i])
 		if err != nil {
 			faults = append(faults, Fault{secrets[i].Name, err.Error()})
 			continue
 		}
-		list.Items = append(list.Items, kept)
+		kept.Name = KeyName(id, 0)
+		j, twice := at[id]
+		switch {
+		case !twice:
+			at[id] = len(list.Items)
+			list.Items = append(list.Items, kept)
+		case better(&kept, &list.Items[j]):
+			list.Items[j] = kept
+		}
 	}
 	switch {
 	case len(list.Items) == 0:
@@ -59,6 +72,17 @@ func Export(w io.Writer, secrets []corev1.Secret, to ...age.Recipient) ([]Fault,
 		return faults, fmt.Errorf("the keys make %d bytes: %d are the most", len(text), MaxBackup)
 	}
 	return faults, encrypt(w, text, to)
+}
+
+// better tells which of two Secrets with one key to keep: one that is in use, and
+// then one that can be sealed for.
+func better(a, b *corev1.Secret) bool {
+	if x, y := labelOf(a) == KeyActive, labelOf(b) == KeyActive; x != y {
+		return x
+	}
+	_, ofA := readKey(a)
+	_, ofB := readKey(b)
+	return ofA == nil && ofB != nil
 }
 
 func encrypt(w io.Writer, text []byte, to []age.Recipient) error {
@@ -96,7 +120,7 @@ func decrypt(r io.Reader, with []age.Identity) ([]byte, error) {
 	var none *age.NoIdentityMatchError
 	switch {
 	case errors.As(err, &none):
-		return nil, errors.New("the backup is for another passphrase or age identity")
+		return nil, errors.New(mismatch(none.StanzaTypes, with))
 	case err != nil:
 		return nil, errors.New("this is no backup: age cannot read it; is it whole?")
 	}
@@ -108,6 +132,21 @@ func decrypt(r io.Reader, with []age.Identity) ([]byte, error) {
 		return nil, fmt.Errorf("the backup holds more than %d bytes", MaxBackup)
 	}
 	return text, nil
+}
+
+// mismatch says why no identity opens a file with these stanzas.
+func mismatch(stanzas []string, with []age.Identity) string {
+	wants := slices.Contains(stanzas, "scrypt")
+	given := slices.ContainsFunc(with, func(i age.Identity) bool { _, ok := i.(*age.ScryptIdentity); return ok })
+	switch {
+	case wants && !given:
+		return "the backup is for a passphrase, and no age identity opens it: give the passphrase"
+	case !wants && given:
+		return "the backup is for an age identity, and no passphrase opens it: give the file of the identity"
+	case wants:
+		return "the backup is for another passphrase"
+	}
+	return "the backup is for another age identity"
 }
 
 // parseBackup reads the manifest in a backup. It holds keys: no error quotes
@@ -125,7 +164,7 @@ func parseBackup(text []byte) ([]corev1.Secret, error) {
 	}
 	out := make([]corev1.Secret, len(list.Items))
 	for i := range list.Items {
-		kept, err := bare(&list.Items[i])
+		kept, _, err := bare(&list.Items[i])
 		if err != nil {
 			return nil, fmt.Errorf("item %d of the backup: %w", i+1, err)
 		}
@@ -137,38 +176,36 @@ func parseBackup(text []byte) ([]corev1.Secret, error) {
 // lastApplied is where kubectl keeps a whole copy of what it applied.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
-// bare is a key Secret without what its cluster added.
-func bare(s *corev1.Secret) (corev1.Secret, error) {
+// bare is a key Secret without what its cluster added. It is marked in any case:
+// the original's first key is known by its name alone, which it may not keep.
+func bare(s *corev1.Secret) (corev1.Secret, KeyID, error) {
+	fail := func(format string, args ...any) (corev1.Secret, KeyID, error) {
+		return corev1.Secret{}, KeyID{}, fmt.Errorf(format, args...)
+	}
 	switch {
 	case s.Kind != "" && s.Kind != "Secret":
-		return corev1.Secret{}, errors.New("it is no Secret")
+		return fail("it is no Secret")
 	case s.Type != corev1.SecretTypeTLS:
-		return corev1.Secret{}, fmt.Errorf("it is no key: its type is not %s", corev1.SecretTypeTLS)
+		return fail("it is no key: its type is not %s", corev1.SecretTypeTLS)
 	case len(validation.IsDNS1123Subdomain(s.Name)) > 0 || s.Namespace != "" && len(validation.IsDNS1123Label(s.Namespace)) > 0:
-		return corev1.Secret{}, errors.New("its name or namespace is none")
+		return fail("its name or namespace is none")
 	}
-	if _, err := ParseKey(secret.New(s.Data[corev1.TLSPrivateKeyKey])); err != nil {
-		return corev1.Secret{}, fmt.Errorf("%s holds no key that can be used: %w", corev1.TLSPrivateKeyKey, err)
+	key, err := ParseKey(secret.New(s.Data[corev1.TLSPrivateKeyKey]))
+	if err != nil {
+		return fail("%s holds no key that can be used: %w", corev1.TLSPrivateKeyKey, err)
 	}
 	out := corev1.Secret{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name, Labels: s.Labels},
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name, Labels: maps.Clone(s.Labels), Annotations: maps.Clone(s.Annotations)},
 		Type:       s.Type,
 		Data:       map[string][]byte{},
 	}
+	metav1.SetMetaDataLabel(&out.ObjectMeta, KeyLabel, labelOf(s))
+	delete(out.Annotations, lastApplied)
 	for _, k := range []string{corev1.TLSPrivateKeyKey, corev1.TLSCertKey} {
 		out.Data[k] = s.Data[k]
 	}
-	for k, v := range s.Annotations {
-		if k == lastApplied {
-			continue
-		}
-		if out.Annotations == nil {
-			out.Annotations = map[string]string{}
-		}
-		out.Annotations[k] = v
-	}
-	return out, nil
+	return out, key.ID, nil
 }
 
 // ParseRecipients reads age recipients (age1…), one a line, for Export.

@@ -88,7 +88,7 @@ func TestABackupRestoresAnEmptyCluster(t *testing.T) {
 	if _, err := r.Open(t.Context(), sealed(t, delivery.SealStrict, map[string]string{"a": "1"}, p[0])); err != nil {
 		t.Error(err)
 	}
-	kept, err := after.Get(t.Context(), "sealed-secrets-keya", metav1.GetOptions{})
+	kept, err := after.Get(t.Context(), sealing.KeyName(p[0].key.ID, 0), metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestABackupForAPassphrase(t *testing.T) {
 	if _, err := sealing.Export(&file, []corev1.Secret{*keySecret("k", sealing.KeyActive, pairs()[0])}, to); err != nil {
 		t.Fatal(err)
 	}
-	for passphrase, want := range map[string]string{"correct horse": "", "wrong horse": "another passphrase"} {
+	for passphrase, want := range map[string]string{"correct horse": "", "wrong horse": "for another passphrase"} {
 		with, err := sealing.PassphraseIdentity(value(passphrase))
 		if err != nil {
 			t.Fatal(err)
@@ -116,6 +116,59 @@ func TestABackupForAPassphrase(t *testing.T) {
 		if want == "" && (err != nil || len(got) != 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %d keys, %v", passphrase, len(got), err)
 		}
+	}
+}
+
+// Which of the two ways to open a backup was tried, and which one it wants.
+func TestABackupSaysWhatItWants(t *testing.T) {
+	t.Parallel()
+	id := identity(t)
+	passphrase, err := sealing.PassphraseIdentity(value("correct horse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := sealing.PassphraseRecipient(value("correct horse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = sealing.Import(bytes.NewReader(encrypted(t, "", to)), id)
+	if err == nil || !strings.HasSuffix(err.Error(), "give the passphrase") {
+		t.Error(err)
+	}
+	_, err = sealing.Import(bytes.NewReader(encrypted(t, "", id.Recipient())), passphrase)
+	if err == nil || !strings.HasSuffix(err.Error(), "give the file of the identity") {
+		t.Error(err)
+	}
+}
+
+// A key is once in a backup, in use if one of its Secrets is, under a name that
+// no other key has; the original's first is marked, as it is not known by its
+// name any more.
+func TestABackupNamesKeysAfterThemselves(t *testing.T) {
+	t.Parallel()
+	p := pairs()
+	none := keySecret("b", sealing.KeyActive, p[0])
+	none.Data["tls.crt"] = nil
+	id := identity(t)
+	var file bytes.Buffer
+	faults, err := sealing.Export(&file, []corev1.Secret{
+		*keySecret("a", "compromised", p[0]), *none, *keySecret("c", sealing.KeyActive, p[0]),
+		*keySecret("sealed-secrets-key", "", p[1]), *keySecret("d", "compromised", p[2]),
+	}, id.Recipient())
+	if err != nil || len(faults) > 0 {
+		t.Fatal(faults, err)
+	}
+	got, err := sealing.Import(&file, id)
+	if err != nil || len(got) != 3 {
+		t.Fatal(len(got), err)
+	}
+	for i, want := range []string{"active", "active", "compromised"} {
+		if got[i].Name != sealing.KeyName(p[i].key.ID, 0) || got[i].Labels[sealing.KeyLabel] != want || len(got[i].Data["tls.crt"]) == 0 {
+			t.Errorf("%s is %s", got[i].Name, got[i].Labels[sealing.KeyLabel])
+		}
+	}
+	if got[0].Name == got[1].Name || got[0].Name == sealing.KeyName(p[0].key.ID, 1) {
+		t.Error("names are not told apart")
 	}
 }
 
@@ -130,7 +183,7 @@ func TestABrokenKeyDoesNotStopABackup(t *testing.T) {
 	if err != nil || len(faults) != 1 || faults[0].Secret != "broken" || strings.Contains(faults[0].String(), "canary") {
 		t.Fatal(faults, err)
 	}
-	if got, err := sealing.Import(&file, id); err != nil || len(got) != 1 || got[0].Name != "good" {
+	if got, err := sealing.Import(&file, id); err != nil || len(got) != 1 || got[0].Name != sealing.KeyName(p[0].key.ID, 0) {
 		t.Errorf("%d keys, %v", len(got), err)
 	}
 	if _, err := sealing.Export(&file, []corev1.Secret{*broken}, id.Recipient()); err == nil {
@@ -153,7 +206,7 @@ func TestImportRefuses(t *testing.T) {
 	}{
 		"empty":          {nil, "no backup"},
 		"garbage":        {[]byte("hello"), "no backup"},
-		"another's":      {encrypted(t, "x", identity(t).Recipient()), "another passphrase or age identity"},
+		"another's":      {encrypted(t, "x", identity(t).Recipient()), "for another age identity"},
 		"cut":            {good.Bytes()[:good.Len()-200], "cut short"},
 		"no YAML":        {seal("canary: [canary"), "no list"},
 		"no list":        {seal("kind: Secret"), "no list"},

@@ -3,22 +3,30 @@ package sealing
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 )
 
-// probedKeys is how many keys are tried for another scope, once an object:
-// it is a help, and must not cost much.
+// probedKeys is how many keys are tried for another scope, once an object, and
+// how many of those out of use: it is a help, and must not cost much.
 const probedKeys = 3
 
 // explain says what may be the matter with an entry that no key opens.
 func (o *opener) explain(ciphertext string, err error) error {
 	s := o.sealed
+	retired, stopped := o.retired(ciphertext)
 	switch {
+	case stopped != nil:
+		return stopped
+	case retired != nil:
+		return faulty(ErrNoKey, "it was sealed for a key that is out of use: Secret %s is labelled %q; seal it again, for the newest key", retired.secret, retired.label)
 	case len(o.ring.keys) == 0:
 		return faulty(ErrNoKey, "this cluster has no key to open it with: restore the keys from a backup")
+	case errors.Is(err, errOtherKeys) && o.backup:
+		return faulty(ErrNoKey, "%v in the backup: it was sealed for other clusters, or after the backup was made", err)
 	case errors.Is(err, errOtherKeys):
 		return faulty(ErrNoKey, "%v in this cluster: seal it for this cluster's certificate too", err)
 	}
@@ -32,15 +40,49 @@ func (o *opener) explain(ciphertext string, err error) error {
 			return faulty(ErrNoKey, "it was sealed %s, and the object says %s: seal it again, or let the object say the same", scope, s.Scope)
 		}
 	}
+	return o.elsewhere(err)
+}
+
+// elsewhere is what can be said of an entry if nothing was found out.
+func (o *opener) elsewhere(err error) error {
+	s := o.sealed
 	elsewhere := map[delivery.SealScope]string{
 		delivery.SealStrict:    "for another namespace or name than " + s.Namespace + "/" + s.Name,
 		delivery.SealNamespace: "for another namespace than " + s.Namespace + ", or for one name in it",
 		delivery.SealCluster:   "for one namespace",
 	}[s.Scope]
-	if errors.Is(err, errOtherLabel) {
+	switch {
+	case errors.Is(err, errOtherLabel) && o.backup:
+		return faulty(ErrNoKey, "it was sealed for a key of the backup, but %s", elsewhere)
+	case errors.Is(err, errOtherLabel):
 		return faulty(ErrNoKey, "it was sealed for this cluster, but %s", elsewhere)
+	case o.backup:
+		return faulty(ErrNoKey, "none of the backup's keys (%d) opens it: it was sealed for another cluster, or after the backup was made, or %s", len(o.ring.keys), elsewhere)
 	}
 	return faulty(ErrNoKey, "none of this cluster's keys (%d) opens it: it was sealed for another cluster, or %s", len(o.ring.keys), elsewhere)
+}
+
+// retired finds the key out of use that the entry was sealed for; nil if it is
+// none of the newest. What it opens is dropped.
+func (o *opener) retired(ciphertext string) (*ringKey, error) {
+	retired := o.ring.retired
+	retired = retired[:min(len(retired), probedKeys)]
+	if len(retired) == 0 {
+		return nil, nil
+	}
+	var keys []Key
+	for _, k := range retired {
+		keys = append(keys, k.Key)
+	}
+	_, id, err := open(keys, o.sealed.Label(), ciphertext, o.stop)
+	switch {
+	case err == nil || errors.Is(err, ErrDamaged):
+		i := slices.IndexFunc(retired, func(k ringKey) bool { return k.ID == id })
+		return &retired[max(i, 0)], nil
+	case !told(err):
+		return nil, err
+	}
+	return nil, nil
 }
 
 // probe finds the scope that the entry was sealed for. It tells nobody more

@@ -34,6 +34,8 @@ type Options struct {
 	// Renew is the age at which another key is made; negative: only a cluster
 	// without any gets one.
 	Renew time.Duration
+	// Backup: the keys are those of a backup, and messages say so.
+	Backup bool
 }
 
 // What the original does.
@@ -61,9 +63,11 @@ type Keyring struct {
 type ring struct {
 	loaded bool
 	// turn counts the rings with other keys than the one before.
-	turn   uint64
-	keys   []ringKey
-	faults []Fault
+	turn uint64
+	keys []ringKey
+	// retired are out of use. They open nothing: they only explain why.
+	retired []ringKey
+	faults  []Fault
 }
 
 // parsed is what was read of a Secret at one version: reading an RSA key takes

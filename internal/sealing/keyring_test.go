@@ -180,6 +180,58 @@ func TestTheFirstKeyGoesOutOfUseLikeOthers(t *testing.T) {
 	}
 }
 
+func TestAKeyOutOfUseIsNamed(t *testing.T) {
+	t.Parallel()
+	p := pairs()
+	secrets := secretsOf(t)
+	broken := keySecret("broken", "compromised", p[4])
+	broken.Data["tls.key"] = []byte("canary")
+	create(t, secrets, keySecret("good", sealing.KeyActive, p[0]), keySecret("leaked", "compromised", p[1]), keySecret("old", "retired", p[2]),
+		keySecret("again", sealing.KeyActive, p[3]), keySecret("twice", "compromised", p[3]), broken)
+	r := loaded(t, secrets, sealing.Options{})
+	if ring(r) != ids(p[3], p[0]) || len(r.Certificates()) != 2 || len(r.Faults()) > 0 {
+		t.Errorf("the keys are %s, faults %v", ring(r), r.Faults())
+	}
+	plain := map[string]string{"a": "canary"}
+	for want, to := range map[string][]pair{
+		`Secret leaked is labelled "compromised"`: {p[1]},
+		`Secret old is labelled "retired"`:        {p[2], p[4]},
+		"none of this cluster's keys (2)":         {p[4]},
+	} {
+		got, err := r.Open(t.Context(), sealed(t, delivery.SealStrict, plain, to...))
+		if delivery.KindOf(err) != delivery.Refused || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") || got != nil {
+			t.Errorf("%d entries, %v, want %s", len(got), err, want)
+		}
+	}
+	// A key that one Secret says is in use is.
+	if _, err := r.Open(t.Context(), sealed(t, delivery.SealStrict, plain, p[3])); err != nil {
+		t.Error(err)
+	}
+	// What opens is not kept from it by a key out of use that it names too.
+	if _, err := r.Open(t.Context(), sealed(t, delivery.SealStrict, plain, p[1], p[0])); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestABackupIsCalledOne(t *testing.T) {
+	t.Parallel()
+	p := pairs()
+	secrets := secretsOf(t)
+	create(t, secrets, keySecret("k", sealing.KeyActive, p[0]))
+	r := loaded(t, secrets, sealing.Options{Backup: true})
+	moved := sealed(t, delivery.SealStrict, map[string]string{"a": "1"}, p[:2]...)
+	moved.Name = "other"
+	for want, s := range map[string]delivery.Sealed{
+		"none of the backup's keys (1) opens it":                                 sealed(t, delivery.SealStrict, map[string]string{"a": "1"}, p[1]),
+		"it was sealed for 2 keys, and none of them is at hand in the backup":    sealed(t, delivery.SealStrict, map[string]string{"a": "1"}, p[1:3]...),
+		"it was sealed for a key of the backup, but for another namespace or na": moved,
+	} {
+		if _, err := r.Open(t.Context(), s); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "this cluster") {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
 func TestAKeyInTwoSecretsIsOne(t *testing.T) {
 	t.Parallel()
 	p := pairs()
@@ -361,9 +413,13 @@ func TestTheRingFollowsTheCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	until("with one out of use", ids(p[4], p[0]))
-	if _, err := r.Open(ctx, s); err == nil {
-		t.Error("it opens with a key that is out of use")
+	if _, err := r.Open(ctx, s); err == nil || !strings.Contains(err.Error(), "out of use: Secret k1") {
+		t.Errorf("of a key that is out of use: %v", err)
 	}
+	label(t, secrets, "sealed-secrets-key", "compromised")
+	until("with the first out of use", ids(p[0]))
+	label(t, secrets, "sealed-secrets-key", sealing.KeyActive)
+	until("with the first in use again", ids(p[4], p[0]))
 	if err := secrets.Delete(ctx, "k0", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
@@ -33,6 +34,9 @@ const (
 type ringKey struct {
 	Key
 	secret string // its name
+	uid    types.UID
+	// label says whether it is in use: KeyActive, or why not.
+	label string
 	// since orders the keys: when its certificate became valid, or else when
 	// the Secret was made.
 	since time.Time
@@ -57,13 +61,22 @@ func readKey(s *corev1.Secret) (*ringKey, *Fault) {
 		return nil, &Fault{s.Name, fmt.Sprintf("%s holds no key that can be used: %v. What was sealed for it does not open until it is restored",
 			corev1.TLSPrivateKeyKey, err)}
 	}
-	k := &ringKey{Key: key, secret: s.Name, since: s.CreationTimestamp.Time}
+	k := &ringKey{Key: key, secret: s.Name, uid: s.UID, label: labelOf(s), since: s.CreationTimestamp.Time}
 	cert, err := ownCertificate(s.Data[corev1.TLSCertKey], key)
 	if err != nil {
 		return k, &Fault{s.Name, fmt.Sprintf("%s: %v. The key opens what was sealed for it; nothing new is sealed for it", corev1.TLSCertKey, err)}
 	}
 	k.cert, k.since = cert, cert.NotBefore
 	return k, nil
+}
+
+// labelOf is what a key Secret's label says. The original's first has none, and
+// is in use.
+func labelOf(s *corev1.Secret) string {
+	if label, marked := s.Labels[KeyLabel]; marked {
+		return label
+	}
+	return KeyActive
 }
 
 // ownCertificate finds the key's certificate, which others that vouch for it

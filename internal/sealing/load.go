@@ -13,12 +13,10 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-const activeKeys = KeyLabel + "=" + KeyActive
-
 // Load reads the keys as they are in the cluster now. If that fails, those
 // that are known stay.
 func (r *Keyring) Load(ctx context.Context) error {
-	list, err := r.secrets.List(ctx, metav1.ListOptions{LabelSelector: activeKeys})
+	list, err := r.secrets.List(ctx, metav1.ListOptions{LabelSelector: KeyLabel})
 	if err != nil {
 		return r.unreadable(err)
 	}
@@ -112,11 +110,11 @@ func (r *Keyring) listWatch() plainList {
 			r.mu.Lock()
 			r.legacy = legacy
 			r.mu.Unlock()
-			opts.LabelSelector = activeKeys
+			opts.LabelSelector = KeyLabel
 			return r.secrets.List(ctx, opts)
 		},
 		WatchFuncWithContext: func(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
-			opts.LabelSelector = activeKeys
+			opts.LabelSelector = KeyLabel
 			return r.secrets.Watch(ctx, opts)
 		},
 	}}
@@ -137,18 +135,21 @@ func (r *Keyring) take(objects []any) {
 
 // set makes the ring of these Secrets. The caller holds r.mu.
 func (r *Keyring) set(all []*corev1.Secret) {
-	if r.legacy != nil {
-		all = append(all, r.legacy)
+	first := r.legacy // unless it was marked since it was read
+	if first != nil && !slices.ContainsFunc(all, func(s *corev1.Secret) bool { return s.Name == first.Name }) {
+		all = append(all, first)
 	}
 	next := ring{loaded: true, turn: r.ring.turn}
 	seen := make(map[string]parsed, len(all))
 	for _, s := range all {
-		p, ok := r.parsed[s.Name]
-		if !ok || s.ResourceVersion == "" || p.version != s.ResourceVersion {
-			p = parsed{version: s.ResourceVersion}
-			p.key, p.fault = readKey(s)
-		}
+		p := r.parse(s)
 		seen[s.Name] = p
+		if labelOf(s) != KeyActive {
+			if p.key != nil {
+				next.retired = append(next.retired, *p.key)
+			}
+			continue // what is broken of it hurts nobody
+		}
 		if p.fault != nil {
 			next.faults = append(next.faults, *p.fault)
 		}
@@ -156,16 +157,34 @@ func (r *Keyring) set(all []*corev1.Secret) {
 			next.keys = append(next.keys, *p.key)
 		}
 	}
-	slices.SortFunc(next.faults, func(a, b Fault) int { return strings.Compare(a.Secret, b.Secret) })
-	next.keys = ordered(next.keys)
 	r.parsed = seen
-	same := r.ring.loaded && slices.EqualFunc(next.keys, r.ring.keys, func(a, b ringKey) bool { return a.ID == b.ID })
-	if !same {
+	slices.SortFunc(next.faults, func(a, b Fault) int { return strings.Compare(a.Secret, b.Secret) })
+	next.keys, next.retired = ordered(next.keys), ordered(next.retired)
+	next.retired = slices.DeleteFunc(next.retired, func(k ringKey) bool { return holds(next.keys, k.ID) })
+	if !r.ring.loaded || !same(next.keys, r.ring.keys) || !same(next.retired, r.ring.retired) {
 		next.turn++
 		close(r.changed)
 		r.changed = make(chan struct{})
 	}
 	r.ring = next
+}
+
+// parse reads a Secret, if that was not done at this version.
+func (r *Keyring) parse(s *corev1.Secret) parsed {
+	p, ok := r.parsed[s.Name]
+	if !ok || s.ResourceVersion == "" || p.version != s.ResourceVersion {
+		p = parsed{version: s.ResourceVersion}
+		p.key, p.fault = readKey(s)
+	}
+	return p
+}
+
+func holds(keys []ringKey, id KeyID) bool {
+	return slices.ContainsFunc(keys, func(k ringKey) bool { return k.ID == id })
+}
+
+func same(a, b []ringKey) bool {
+	return slices.EqualFunc(a, b, func(a, b ringKey) bool { return a.ID == b.ID && a.label == b.label })
 }
 
 // ordered takes each key once, from a Secret with its certificate if there is
@@ -177,7 +196,7 @@ func ordered(keys []ringKey) []ringKey {
 		switch {
 		case i < 0:
 			out = append(out, k)
-		case out[i].cert == nil:
+		case k.cert != nil && (out[i].cert == nil || k.secret < out[i].secret):
 			out[i] = k
 		}
 	}

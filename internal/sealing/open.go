@@ -72,6 +72,8 @@ type opener struct {
 	ring   ring
 	sealed *delivery.Sealed
 	memory *memory
+	// backup: the keys are those of one.
+	backup bool
 	// last is the key that fitted the entry before, or the object's last time:
 	// its entries are mostly sealed at once.
 	last KeyID
@@ -89,7 +91,7 @@ func (r *Keyring) opener(ctx context.Context, s *delivery.Sealed) (*opener, erro
 		return nil, &delivery.Error{Kind: delivery.Malformed, Err: ErrTooLarge,
 			Message: fmt.Sprintf("it has %d entries: %d are the most", len(s.Entries), MaxEntries)}
 	}
-	return &opener{stop: ctx.Err, ring: now, sealed: s, memory: &r.memory, last: parseKeyID(s.Key)}, nil
+	return &opener{stop: ctx.Err, ring: now, sealed: s, memory: &r.memory, backup: r.opts.Backup, last: parseKeyID(s.Key)}, nil
 }
 
 func (o *opener) data() (secret.Data, error) {

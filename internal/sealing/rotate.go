@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -22,22 +23,24 @@ const maxNames = 20
 // its Secret, and nothing if none was due or another replica was faster.
 //
 // It asks the API server what is there, and makes nothing if that fails. Every
-// replica may call it: the name of a new key follows from the one before it,
-// so that only one of them can be made.
+// replica may call it: the name of a new key follows from the one before it, so
+// that only one of them can be made. A first key follows none. Should two
+// replicas make one in the same moment, both open, and one is the newest.
 func (r *Keyring) Rotate(ctx context.Context, now time.Time) (string, error) {
-	if err := r.Load(ctx); err != nil {
+	if _, due, err := r.look(ctx, now); err != nil || !due {
 		return "", err
-	}
-	newest, due := r.due(now)
-	if !due {
-		return "", nil
 	}
 	key, cert, err := Generate(r.opts.Bits, now, r.opts.Validity)
 	if err != nil {
 		return "", err
 	}
+	// That took seconds.
+	newest, due, err := r.look(ctx, now)
+	if err != nil || !due {
+		return "", err
+	}
 	for i := range maxNames {
-		name := successor(r.opts.Prefix, newest, i)
+		name := r.name(newest, key.ID, i)
 		_, err := r.secrets.Create(ctx, keySecret(name, key, &cert), metav1.CreateOptions{FieldManager: fieldManager})
 		if err == nil {
 			return name, r.Load(ctx)
@@ -45,37 +48,63 @@ func (r *Keyring) Rotate(ctx context.Context, now time.Time) (string, error) {
 		if !apierrors.IsAlreadyExists(err) {
 			return "", fmt.Errorf("keep a new key in Secret %s/%s: %w", r.opts.Namespace, name, err)
 		}
-		if err := r.Load(ctx); err != nil {
-			return "", err
-		}
-		if _, due := r.due(now); !due {
-			return "", nil // another replica was faster
+		if _, due, err := r.look(ctx, now); err != nil || !due {
+			return "", err // another replica was faster
 		}
 	}
 	return "", fmt.Errorf("keep a new key in namespace %s: the names that it could have are those of Secrets whose keys are not in use", r.opts.Namespace)
 }
 
-// due reports whether a new key is, and which is the newest now.
-func (r *Keyring) due(now time.Time) (KeyID, bool) {
-	certs := r.Certificates()
-	if len(certs) == 0 {
-		return KeyID{}, true
+// look reports whether a new key is due in the cluster as it is now, and which
+// is the newest; nil if nothing can be sealed for any.
+func (r *Keyring) look(ctx context.Context, now time.Time) (*ringKey, bool, error) {
+	if err := r.Load(ctx); err != nil {
+		return nil, false, err
 	}
-	newest := &certs[0]
-	if r.opts.Renew < 0 {
-		return newest.ID, false
+	newest := r.newest()
+	switch {
+	case newest == nil:
+		return nil, true, nil
+	case r.opts.Renew < 0:
+		return newest, false, nil
 	}
-	return newest.ID, now.Sub(newest.NotBefore) >= r.opts.Renew || newest.Expired(now) != nil
+	return newest, now.Sub(newest.cert.NotBefore) >= r.opts.Renew || newest.cert.Expired(now) != nil, nil
 }
 
-// successor is the name of the key after the newest, as an API server would
-// have made it up, but the same on every replica.
-func successor(prefix string, newest KeyID, try int) string {
-	const letters = "bcdfghjklmnpqrstvwxz2456789"
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", newest, try))
-	name := []byte(prefix)
-	for _, b := range sum[:5] {
-		name = append(name, letters[int(b)%len(letters)])
+// newest is the key that is sealed for.
+func (r *Keyring) newest() *ringKey {
+	keys := r.now().keys
+	if i := slices.IndexFunc(keys, func(k ringKey) bool { return k.cert != nil }); i >= 0 {
+		return &keys[i]
 	}
-	return string(name)
+	return nil
+}
+
+// name is that of a new key after the newest: the same on every replica, and
+// another in every cluster, even one that was given the same keys. So no
+// cluster's key is in the way of another's that comes from a backup.
+func (r *Keyring) name(newest *ringKey, key KeyID, try int) string {
+	if newest == nil {
+		return nameOf(r.opts.Prefix, key, try)
+	}
+	return r.opts.Prefix + letters(5, "%s %s %d", newest.ID, newest.uid, try)
+}
+
+// KeyName names a Secret after the key in it, so that no other key's has this
+// name. Where something else has it all the same, try is counted up from 0.
+func KeyName(key KeyID, try int) string { return nameOf(KeyPrefix, key, try) }
+
+func nameOf(prefix string, key KeyID, try int) string {
+	return prefix + letters(10, "%s %d", key, try)
+}
+
+// letters are a hash, as an API server makes names up.
+func letters(n int, format string, args ...any) string {
+	const all = "bcdfghjklmnpqrstvwxz2456789"
+	sum := sha256.Sum256(fmt.Appendf(nil, format, args...))
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = all[int(sum[i])%len(all)]
+	}
+	return string(out)
 }

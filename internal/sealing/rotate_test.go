@@ -3,6 +3,7 @@ package sealing_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
+	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/sealing"
 )
 
@@ -37,7 +39,7 @@ func TestTheFirstKeyIsAsTheOriginalMakesIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := keySecrets(t, secrets)
-	if len(all) != 1 || all[0].Name != name || !strings.HasPrefix(name, "sealed-secrets-key") || len(name) != len("sealed-secrets-key")+5 {
+	if len(all) != 1 || all[0].Name != name || !strings.HasPrefix(name, "sealed-secrets-key") || len(name) <= len("sealed-secrets-key") {
 		t.Fatalf("made %q, there are %d", name, len(all))
 	}
 	if s := all[0]; s.Type != corev1.SecretTypeTLS || s.Labels[sealing.KeyLabel] != "active" || len(s.Data) != 2 ||
@@ -108,40 +110,114 @@ func TestAnExpiredCertificateIsReplaced(t *testing.T) {
 func TestReplicasMakeOneKey(t *testing.T) {
 	t.Parallel()
 	p := pairs()
+	secrets := secretsOf(t)
+	create(t, secrets, keySecret("old", sealing.KeyActive, p[0]))
+	made := rotateTogether(t, secrets, 4)
+	if got := strings.TrimSpace(strings.Join(made, "")); len(got) != len("sealed-secrets-key")+5 {
+		t.Errorf("made %q", made)
+	}
+	if got := len(keySecrets(t, secrets)); got != 2 {
+		t.Errorf("%d keys", got)
+	}
+}
+
+// A first key has nothing to be named after but itself: replicas that make one
+// in the same moment make one each, and all of these open.
+func TestReplicasThatMakeAFirstKeyAtOnceLoseNone(t *testing.T) {
+	t.Parallel()
 	for name, before := range map[string][]*corev1.Secret{
 		"none":      nil,
-		"an old":    {keySecret("old", sealing.KeyActive, p[0])},
-		"a cracked": {keySecret("old", "compromised", p[0])},
+		"a cracked": {keySecret("old", "compromised", pairs()[0])},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			secrets := secretsOf(t)
 			create(t, secrets, before...)
-			const replicas = 4
-			meet := &meeting{SecretInterface: secrets}
-			meet.arrived.Add(replicas)
-			made := make([]string, replicas)
-			var wg sync.WaitGroup
-			for i := range replicas {
-				wg.Go(func() {
-					r := sealing.NewKeyring(meet.replica(), fast)
-					var err error
-					if made[i], err = r.Rotate(t.Context(), start.AddDate(0, 2, 0)); err != nil {
-						t.Error(err)
-					}
-					if len(r.Certificates()) == 0 || r.Certificates()[0].ID == p[0].key.ID {
-						t.Error("a replica does not know the new key")
-					}
-				})
+			made := rotateTogether(t, secrets, 3)
+			r := loaded(t, secrets, sealing.Options{})
+			if len(r.Keys()) != 3 || slices.Contains(made, "") {
+				t.Errorf("%d keys, made %q", len(r.Keys()), made)
 			}
-			wg.Wait()
-			if got := strings.TrimSpace(strings.Join(made, "")); len(got) != len("sealed-secrets-key")+5 {
-				t.Errorf("made %q", made)
+			for _, k := range r.Certificates() {
+				s := sealed(t, delivery.SealStrict, map[string]string{"a": "1"}, pair{cert: k})
+				if _, err := r.Open(t.Context(), s); err != nil {
+					t.Error(err)
+				}
 			}
-			if got := len(keySecrets(t, secrets)); got != len(before)+1 {
-				t.Errorf("%d keys", got)
+			if name, err := r.Rotate(t.Context(), start.AddDate(0, 2, 0)); name != "" || err != nil {
+				t.Errorf("made %q more, %v", name, err)
 			}
 		})
+	}
+}
+
+// rotateTogether has replicas that all find a key due create theirs at once.
+func rotateTogether(t *testing.T, secrets corev1client.SecretInterface, replicas int) (made []string) {
+	t.Helper()
+	meet := &meeting{SecretInterface: secrets}
+	meet.arrived.Add(replicas)
+	made = make([]string, replicas)
+	var wg sync.WaitGroup
+	for i := range replicas {
+		wg.Go(func() {
+			r := sealing.NewKeyring(meet.replica(), fast)
+			var err error
+			if made[i], err = r.Rotate(t.Context(), start.AddDate(0, 2, 0)); err != nil {
+				t.Error(err)
+			}
+			if len(r.Certificates()) == 0 || r.Certificates()[0].ID == pairs()[0].key.ID {
+				t.Error("a replica does not know the new key")
+			}
+		})
+	}
+	wg.Wait()
+	return made
+}
+
+// To make a key takes seconds. Who was faster meanwhile is seen.
+func TestAFirstKeyThatCameMeanwhileIsTaken(t *testing.T) {
+	t.Parallel()
+	secrets := secretsOf(t)
+	late := &overtaken{SecretInterface: secrets, by: func() { create(t, secrets, keySecret("theirs", sealing.KeyActive, pairs()[0])) }}
+	r := sealing.NewKeyring(late, fast)
+	if name, err := r.Rotate(t.Context(), start); err != nil || name != "" || ring(r) != ids(pairs()[0]) {
+		t.Errorf("made %q, %v; the keys are %s", name, err, ring(r))
+	}
+}
+
+// overtaken sees an empty cluster when it looks for the first time.
+type overtaken struct {
+	corev1client.SecretInterface
+	by    func()
+	looks int
+}
+
+func (o *overtaken) List(ctx context.Context, opts metav1.ListOptions) (*corev1.SecretList, error) {
+	if opts.LabelSelector != "" {
+		if o.looks++; o.looks == 2 {
+			o.by()
+		}
+	}
+	return o.SecretInterface.List(ctx, opts)
+}
+
+// Clusters that were given one key go on with keys, and names, of their own.
+func TestClustersNameTheirKeysApart(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for range 2 {
+		empty, given := secretsOf(t), secretsOf(t)
+		create(t, given, keySecret("sealed-secrets-keyabcde", sealing.KeyActive, pairs()[0]))
+		for _, secrets := range []corev1client.SecretInterface{empty, given} {
+			name, err := sealing.NewKeyring(secrets, fast).Rotate(t.Context(), start.AddDate(0, 2, 0))
+			if err != nil || !strings.HasPrefix(name, "sealed-secrets-key") {
+				t.Fatal(name, err)
+			}
+			names[name] = true
+		}
+	}
+	if len(names) != 4 {
+		t.Errorf("four keys have the names %v", names)
 	}
 }
 
@@ -169,25 +245,31 @@ func (r *replica) Create(ctx context.Context, s *corev1.Secret, opts metav1.Crea
 func TestANameThatIsTakenIsPassedOver(t *testing.T) {
 	t.Parallel()
 	secrets := secretsOf(t)
-	var names []string
+	create(t, secrets, keySecret("old", sealing.KeyActive, pairs()[0]))
+	names := map[string]bool{}
 	for range 3 {
 		r := sealing.NewKeyring(secrets, fast)
-		name, err := r.Rotate(t.Context(), start)
+		name, err := r.Rotate(t.Context(), start.AddDate(0, 2, 0))
 		if err != nil || name == "" {
 			t.Fatalf("%q, %v", name, err)
 		}
-		names = append(names, name)
-		s, err := secrets.Get(t.Context(), name, metav1.GetOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Labels[sealing.KeyLabel] = "compromised"
-		if _, err := secrets.Update(t.Context(), s, metav1.UpdateOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		names[name] = true
+		label(t, secrets, name, "compromised")
 	}
-	if names[0] == names[1] || names[1] == names[2] {
+	if len(names) != 3 {
 		t.Error(names)
+	}
+}
+
+func label(t testing.TB, secrets corev1client.SecretInterface, name, value string) {
+	t.Helper()
+	s, err := secrets.Get(t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Labels = map[string]string{sealing.KeyLabel: value}
+	if _, err := secrets.Update(t.Context(), s, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
 	}
 }
 
