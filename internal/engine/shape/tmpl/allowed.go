@@ -1,7 +1,7 @@
 package tmpl
 
 // sprigAllowed are the functions of sprig that templates may call, each looked
-// at for what it reads and how much it can make. A test compares the two lists
+// at for what it reads and how much it can make. A test compares the lists
 // here with the library, so that a new function is decided about.
 var sprigAllowed = []string{
 	"abbrev", "abbrevboth", "add", "add1", "add1f", "addf", "adler32sum", "ago", "all",
@@ -36,7 +36,11 @@ var sprigAllowed = []string{
 	"without", "wrap", "wrapWith",
 }
 
-// sprigDenied are those that they may not: the first three reach out of the
-// template, to the environment and the network; the last is our own, because
-// the original's takes the name of an algorithm.
-var sprigDenied = []string{"env", "expandenv", "getHostByName", "htpasswd"}
+// sprigReplaced are those that are our own: External Secrets' htpasswd also
+// takes the name of an algorithm.
+var sprigReplaced = []string{"htpasswd"}
+
+// sprigDenied are those that they may not call: they reach out of the
+// template, to the environment and the network. The original tools have none
+// of them either.
+var sprigDenied = []string{"env", "expandenv", "getHostByName"}

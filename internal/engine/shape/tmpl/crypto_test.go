@@ -326,9 +326,13 @@ func TestSmallFunctions(t *testing.T) {
 	want(t, `{{ hexdec "zz" }}`, v, "encoding/hex: invalid byte: U+007A 'z'")
 	want(t, `{{ htpasswd "u" .pw "sha" }}`, v, "u:{SHA}GpHWL3ymc5liWkNopqtdSjuqYHM=")
 	want(t, `{{ htpasswd "u:x" .pw "sha" }}`, v, "error: must not contain a colon")
-	line, err := call(t, `{{ htpasswd "u" .pw "bcrypt" }}`, v)
-	if err != nil || bcrypt.CompareHashAndPassword([]byte(strings.TrimPrefix(line, "u:")), []byte("pw")) != nil {
-		t.Errorf("htpasswd made %q, %v", line, err)
+	// External Secrets names the algorithm, sprig as Sealed Secrets has it does not.
+	for _, text := range []string{`{{ htpasswd "u" .pw }}`, `{{ .pw | htpasswd "u" }}`, `{{ htpasswd "u" .pw "bcrypt" }}`, `{{ htpasswd "u" .pw "" }}`} {
+		line, err := call(t, text, v)
+		if err != nil || bcrypt.CompareHashAndPassword([]byte(strings.TrimPrefix(line, "u:")), []byte("pw")) != nil {
+			t.Errorf("%s made %q, %v", text, line, err)
+		}
 	}
-	want(t, `{{ htpasswd "u" .pw }}`, v, "error: wrong number of arguments")
+	want(t, `{{ htpasswd "u" }}`, v, "error: htpasswd: gets 1 argument, and takes at least 2")
+	want(t, `{{ htpasswd "u" .pw "sha" .pw }}`, v, "error: htpasswd: gets 4 arguments, and takes 2 or 3")
 }

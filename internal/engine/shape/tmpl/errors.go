@@ -93,15 +93,24 @@ func (c *compiled) execError(err error) *Error {
 		return e
 	}
 	text := err.Error()
-	e.Func = c.calledIn(text)
-	e.Reason = reasonOf(text)
-	if key, ok := c.missingKey(text); ok && e.Reason == reasonMissing {
-		e.Reason = fmt.Sprintf("there is no %q among the values", key)
+	e.Func = calledIn(text)
+	switch e.Reason = reasonOf(text); e.Reason {
+	case reasonMissing:
+		if key, ok := c.missingKey(text); ok {
+			e.Reason = fmt.Sprintf("there is no %q among the values", key)
+		}
+	case reasonCount:
+		if fn, words, ok := miscounted(text); ok {
+			e.Func, e.Reason = fn, words
+		}
 	}
 	return e
 }
 
-const reasonMissing = "a key that it names is not among the values"
+const (
+	reasonMissing = "a key that it names is not among the values"
+	reasonCount   = "a function gets the wrong number of arguments"
+)
 
 // reasons maps what text/template says to what we say. The first that matches
 // counts, so those that quote a value, which may read like any other, come
@@ -118,7 +127,7 @@ var reasons = []struct{ mark, reason string }{
 	{"nil pointer evaluating", "a field of nothing is asked for"},
 	{"can't evaluate field", "a field is asked of a value that has no fields"},
 	{"wrong type for value", "an argument has the wrong type"},
-	{"wrong number of args", "a function gets the wrong number of arguments"},
+	{"wrong number of args", reasonCount},
 	{"invalid value; expected", "an argument is missing or nothing"},
 	{"can't handle", "an argument has the wrong type"},
 	{"; found", "an argument has the wrong type"},
@@ -142,6 +151,7 @@ func reasonOf(text string) string {
 var (
 	missingKey = regexp.MustCompile(`no entry for key "([^"]*)"$`)
 	calling    = regexp.MustCompile(`error calling (\w+):`)
+	wrongCount = regexp.MustCompile(`wrong number of args for (\w+): want (at least )?(\d{1,3}) got (\d{1,5})$`)
 )
 
 // missingKey finds the key's name, and lets it pass only if the template
@@ -154,8 +164,22 @@ func (c *compiled) missingKey(text string) (string, bool) {
 	return m[1], true
 }
 
+// miscounted finds which function gets how many arguments, and lets the name
+// pass only if it is one.
+func miscounted(text string) (fn, reason string, ok bool) {
+	m := wrongCount.FindStringSubmatch(text)
+	if m == nil || !names()[m[1]] {
+		return "", "", false
+	}
+	plural := "s"
+	if m[4] == "1" {
+		plural = ""
+	}
+	return m[1], fmt.Sprintf("gets %s argument%s, and takes %s%s", m[4], plural, m[2], m[3]), true
+}
+
 // calledIn finds the function's name, and lets it pass only if it is one.
-func (c *compiled) calledIn(text string) string {
+func calledIn(text string) string {
 	m := calling.FindStringSubmatch(text)
 	if m == nil || !names()[m[1]] {
 		return ""

@@ -3,15 +3,26 @@ package tmpl
 import (
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 )
 
 var (
-	SprigAllowed = sprigAllowed
-	SprigDenied  = sprigDenied
-	Names        = names
-	CheckRounds  = checkRounds
+	SprigAllowed  = sprigAllowed
+	SprigReplaced = sprigReplaced
+	SprigDenied   = sprigDenied
+	Names         = names
+	CheckRounds   = checkRounds
 )
+
+// Signature is the type of a function as templates call it; nil if there is
+// none.
+func Signature(name string) reflect.Type {
+	if f, ok := functions()[name]; ok {
+		return f.typ
+	}
+	return nil
+}
 
 // Annotated are the functions that the tables of reaches, costs and guards
 // name.

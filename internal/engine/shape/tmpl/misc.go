@@ -4,19 +4,23 @@ import (
 	"crypto/sha1" //nolint:gosec // the format of htpasswd files asks for it
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"golang.org/x/crypto/bcrypt"
 	"sigs.k8s.io/yaml"
 )
 
-// htpasswd makes a line of an htpasswd file: SHA-1 if the algorithm is "sha",
-// else bcrypt.
-func htpasswd(user, password, algorithm string) (string, error) {
+// htpasswd makes a line of an htpasswd file: SHA-1 if an algorithm is named and
+// is "sha", else bcrypt. External Secrets always names one, sprig never.
+func htpasswd(user, password string, algorithm ...string) (string, error) {
+	if len(algorithm) > 1 {
+		return "", plain(fmt.Sprintf("gets %d arguments, and takes 2 or 3", 2+len(algorithm)))
+	}
 	if strings.Contains(user, ":") {
 		return "", plain("a user name must not contain a colon")
 	}
-	if algorithm == "sha" {
+	if len(algorithm) == 1 && algorithm[0] == "sha" {
 		sum := sha1.Sum([]byte(password)) //nolint:gosec // see above
 		return user + ":{SHA}" + base64.StdEncoding.EncodeToString(sum[:]), nil
 	}

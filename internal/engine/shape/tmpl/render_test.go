@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -95,7 +96,10 @@ func TestErrorsNameTheCauseAndNoValue(t *testing.T) {
 		`{{ .a "x" }}`:                      `a value is called like a function`,
 		`{{ .a | 5 }}`:                      `non executable command in pipeline`,
 		`{{ b64enc (list .a) }}`:            `an argument has the wrong type`,
-		`{{ b64enc .a .a }}`:                `a function gets the wrong number of arguments`,
+		`{{ b64enc .a .a }}`:                `line 1: b64enc: gets 2 arguments, and takes 1`,
+		`{{ "x" | replace "a" }}`:           `line 1: replace: gets 2 arguments, and takes 3`,
+		`{{ randAlpha }}`:                   `line 1: randAlpha: gets 0 arguments, and takes 1`,
+		`{{ index }}`:                       `line 1: index: gets 0 arguments, and takes at least 1`,
 		`{{ template "nope" . }}`:           `a template that it calls is not defined`,
 		`{{ template "\x00" . }}`:           `a template that it calls is not defined`,
 		`{{ eq .a 5 }}`:                     `eq: it failed on these arguments`,
@@ -152,6 +156,11 @@ func TestUnknownErrorsTellNothing(t *testing.T) {
 		"error calling " + canary + ": x":                        "it failed on these arguments",
 		"error calling index: " + canary:                         "index: it failed on these arguments",
 		"something new: " + canary:                               "it failed on these values",
+
+		"template: x: wrong number of args for " + canary + ": want 1 got 2":    "a function gets the wrong number of arguments",
+		"template: x: wrong number of args for index: want 1 got 2" + canary:    "a function gets the wrong number of arguments",
+		"template: x: wrong number of args for b64enc: want 1 got 2, " + canary: "a function gets the wrong number of arguments",
+		"template: x: wrong number of args for b64enc: want 1 got 2":            "b64enc: gets 2 arguments, and takes 1",
 	} {
 		if got := tmpl.ExecError(text, "known").Error(); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
@@ -217,13 +226,68 @@ func TestTemplatesShareTheBudget(t *testing.T) {
 func TestEveryFunctionIsDecidedAbout(t *testing.T) {
 	t.Parallel()
 	theirs := slices.Sorted(maps.Keys(sprig.GenericFuncMap()))
-	decided := slices.Sorted(slices.Values(slices.Concat(tmpl.SprigAllowed, tmpl.SprigDenied)))
+	decided := slices.Sorted(slices.Values(slices.Concat(tmpl.SprigAllowed, tmpl.SprigReplaced, tmpl.SprigDenied)))
 	if !slices.Equal(theirs, decided) {
 		t.Errorf("sprig has\n%q\ndecided about are\n%q", theirs, decided)
+	}
+	for _, name := range tmpl.SprigDenied {
+		if tmpl.Names()[name] {
+			t.Errorf("%s can be called", name)
+		}
 	}
 	for _, name := range tmpl.Annotated() {
 		if !tmpl.Names()[name] {
 			t.Errorf("%s has a cost, a guard or a reach, but is no function", name)
+		}
+	}
+}
+
+// What a template passes to a function elsewhere, it may pass to ours.
+func TestFunctionsTakeWhatTheOriginalsDo(t *testing.T) {
+	t.Parallel()
+	type arity struct {
+		args     int // the fewest
+		variadic bool
+	}
+	of := func(typ reflect.Type) arity {
+		if typ.IsVariadic() {
+			return arity{typ.NumIn() - 1, true}
+		}
+		return arity{typ.NumIn(), false}
+	}
+	// Sealed Secrets has sprig's functions.
+	for name, fn := range sprig.GenericFuncMap() {
+		if slices.Contains(tmpl.SprigDenied, name) {
+			continue
+		}
+		ours, theirs := tmpl.Signature(name), reflect.TypeOf(fn)
+		want := of(theirs)
+		if name == "htpasswd" {
+			want.variadic = true
+		}
+		if ours == nil || of(ours) != want {
+			t.Errorf("%s is %v, and sprig's %v", name, ours, theirs)
+			continue
+		}
+		for i := range want.args {
+			if ours.In(i) != theirs.In(i) {
+				t.Errorf("argument %d of %s is %s, and sprig's %s", i+1, name, ours.In(i), theirs.In(i))
+			}
+		}
+		if ours.Out(0) != theirs.Out(0) {
+			t.Errorf("%s makes %s, and sprig's %s", name, ours.Out(0), theirs.Out(0))
+		}
+	}
+	// Those that External Secrets has beside, all of them about strings.
+	for name, args := range map[string]int{
+		"pkcs12key": 1, "pkcs12keyPass": 2, "pkcs12cert": 1, "pkcs12certPass": 2,
+		"pemToPkcs12": 2, "pemToPkcs12Pass": 3, "fullPemToPkcs12": 2, "fullPemToPkcs12Pass": 3,
+		"pemTruststoreToPKCS12": 1, "pemTruststoreToPKCS12Pass": 2,
+		"filterPEM": 2, "filterCertChain": 2, "certSANs": 1,
+		"jwkPublicKeyPem": 1, "jwkPrivateKeyPem": 1, "toYaml": 1, "fromYaml": 1, "rsaDecrypt": 4, "hexdec": 1,
+	} {
+		if ours := tmpl.Signature(name); ours == nil || of(ours) != (arity{args, false}) {
+			t.Errorf("%s is %v, and takes %d arguments elsewhere", name, ours, args)
 		}
 	}
 }
