@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +20,16 @@ import (
 	"github.com/tacit-secrets/tacit/internal/sealing"
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
+
+// Unwritten is nil if a backup can get this name: who is asked for a passphrase
+// should not type it in vain.
+func Unwritten(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is there already, and is not overwritten: choose another name", path)
+	}
+	_, err := os.Stat(filepath.Dir(path))
+	return err
+}
 
 // Store is the cluster's keeper of keys, reached with a user's rights.
 type Store struct {
@@ -64,6 +76,16 @@ func (s *Store) unreadable(err error) error {
 	return fmt.Errorf("read the keys in namespace %s: %w", s.namespace, err)
 }
 
+// absent says that the keys' namespace is not there, if it is not; whoever may
+// not ask is told nothing.
+func (s *Store) absent(ctx context.Context) error {
+	_, err := s.client.Namespaces().Get(ctx, s.namespace, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("there is no namespace %s: --namespace says where the operator keeps the keys", s.namespace)
+	}
+	return nil
+}
+
 // Backup is a backup's text, how many keys it holds, and what was left out.
 func (s *Store) Backup(ctx context.Context, to ...age.Recipient) (text []byte, keys int, faults []sealing.Fault, err error) {
 	all, err := s.secrets(ctx)
@@ -71,53 +93,97 @@ func (s *Store) Backup(ctx context.Context, to ...age.Recipient) (text []byte, k
 		return nil, 0, nil, err
 	}
 	if len(all) == 0 {
+		if err := s.absent(ctx); err != nil {
+			return nil, 0, nil, err
+		}
 		return nil, 0, nil, fmt.Errorf("there is no key in namespace %s: --namespace says where the operator keeps them", s.namespace)
 	}
 	var out bytes.Buffer
 	faults, err = sealing.Export(&out, all, to...)
-	return out.Bytes(), len(all) - len(faults), faults, err
+	return out.Bytes(), len(byKey(all)), faults, err
+}
+
+// byKey finds the Secret of each key; one in use, if there are several.
+func byKey(all []corev1.Secret) map[sealing.KeyID]*corev1.Secret {
+	out := map[sealing.KeyID]*corev1.Secret{}
+	for i := range all {
+		s := &all[i]
+		key, err := sealing.ParseKey(secret.New(s.Data[corev1.TLSPrivateKeyKey]))
+		if err != nil {
+			continue
+		}
+		if have := out[key.ID]; have == nil || state(have) != sealing.KeyActive {
+			out[key.ID] = s
+		}
+	}
+	return out
+}
+
+// state is what a key Secret's label says.
+func state(s *corev1.Secret) string {
+	if label, marked := s.Labels[sealing.KeyLabel]; marked {
+		return label
+	}
+	return sealing.KeyActive // the original's first
 }
 
 // Restored is what became of a key of a backup.
 type Restored struct {
+	// Secret is what its Secret is called in the cluster.
 	Secret string
 	// There reports that the cluster had this very key.
 	There bool
+	// State is what its label says: sealing.KeyActive, or why it is out of use.
+	State string
 }
 
-// Restore makes the keys of a backup. If the cluster has another key under the
-// name of one, nothing is made.
+// Restore makes those keys of a backup that the cluster has not, under whatever
+// name. It changes nothing that is there: where something else has the name of
+// a key, that gets another.
 func (s *Store) Restore(ctx context.Context, from []corev1.Secret) ([]Restored, error) {
-	out := make([]Restored, len(from))
-	for i := range from {
-		name := from[i].Name
-		out[i].Secret = name
-		have, err := s.client.Secrets(s.namespace).Get(ctx, name, metav1.GetOptions{})
-		switch {
-		case apierrors.IsNotFound(err):
-			continue
-		case err != nil:
-			return nil, fmt.Errorf("look for Secret %s/%s: %w", s.namespace, name, err)
-		case !sameKey(have, &from[i]):
-			return nil, fmt.Errorf("Secret %s/%s is there and holds something else: it is not overwritten, and nothing was restored; move it away first", s.namespace, name)
-		}
-		out[i].There = true
+	all, err := s.secrets(ctx)
+	if err != nil {
+		return nil, err
 	}
+	have := byKey(all)
+	var out []Restored
 	for i := range from {
-		if out[i].There {
-			continue
+		key, err := sealing.ParseKey(secret.New(from[i].Data[corev1.TLSPrivateKeyKey]))
+		if err != nil {
+			return out, fmt.Errorf("restore Secret %s: %w", from[i].Name, err)
 		}
-		next := from[i].DeepCopy()
-		next.Namespace = s.namespace
-		if _, err := s.client.Secrets(s.namespace).Create(ctx, next, metav1.CreateOptions{FieldManager: "tacit"}); err != nil {
-			return out[:i], fmt.Errorf("restore Secret %s/%s (run it again: what is restored stays): %w", s.namespace, next.Name, err)
+		there, known := have[key.ID]
+		if !known {
+			if there, err = s.restore(ctx, key.ID, &from[i]); err != nil {
+				return out, err
+			}
+			have[key.ID] = there
 		}
+		out = append(out, Restored{Secret: there.Name, There: known, State: state(there)})
 	}
 	return out, nil
 }
 
-func sameKey(a, b *corev1.Secret) bool {
-	return a.Type == b.Type && bytes.Equal(a.Data[corev1.TLSPrivateKeyKey], b.Data[corev1.TLSPrivateKeyKey])
+// maxNames is how many names are tried: others than the first are needed where
+// somebody broke the Secret that had it, say.
+const maxNames = 20
+
+func (s *Store) restore(ctx context.Context, key sealing.KeyID, from *corev1.Secret) (*corev1.Secret, error) {
+	next := from.DeepCopy()
+	next.Namespace = s.namespace
+	var err error
+	for try := range maxNames {
+		var made *corev1.Secret
+		made, err = s.client.Secrets(s.namespace).Create(ctx, next, metav1.CreateOptions{FieldManager: "tacit"})
+		if err == nil {
+			return made, nil
+		}
+		if !apierrors.IsAlreadyExists(err) {
+			break
+		}
+		next.Name = sealing.KeyName(key, try)
+	}
+	return nil, fmt.Errorf("restore Secret %s/%s (run it again: what is restored stays): %w", s.namespace, next.Name, err)
 }
 
 // Listed is one key of the cluster.
@@ -146,6 +212,9 @@ func (s *Store) List(ctx context.Context) ([]Listed, error) {
 	if certs := ring.Certificates(); len(certs) > 0 {
 		newest = certs[0].ID.String()
 	}
+	if len(all) == 0 {
+		return nil, s.absent(ctx)
+	}
 	var out []Listed
 	for i := range all {
 		l := listed(&all[i], newest)
@@ -166,10 +235,7 @@ func (s *Store) List(ctx context.Context) ([]Listed, error) {
 }
 
 func listed(s *corev1.Secret, newest string) Listed {
-	l := Listed{Secret: s.Name, Made: s.CreationTimestamp.Time, State: s.Labels[sealing.KeyLabel]}
-	if l.State == "" {
-		l.State = sealing.KeyActive // the original's first
-	}
+	l := Listed{Secret: s.Name, Made: s.CreationTimestamp.Time, State: state(s)}
 	key, err := sealing.ParseKey(secret.New(s.Data[corev1.TLSPrivateKeyKey]))
 	if err != nil {
 		l.Fault = "it holds no key that can be used: " + err.Error()

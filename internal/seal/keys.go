@@ -38,7 +38,7 @@ func OpenBackup(ctx context.Context, r io.Reader, with ...age.Identity) (*Keys, 
 	if err != nil {
 		return nil, err
 	}
-	ring := sealing.NewKeyring(backup(secrets), sealing.Options{Namespace: "of the backup"})
+	ring := sealing.NewKeyring(backup(secrets), sealing.Options{Namespace: "of the backup", Backup: true})
 	if err := ring.Load(ctx); err != nil {
 		return nil, err
 	}

@@ -43,7 +43,9 @@ func Export(w io.Writer, secrets []corev1.Secret, to ...age.Recipient) ([]Fault,
 	var faults []Fault
 	at := map[KeyID]int{}
 	for i := range secrets {
-		kept, id, err := bare(&secrets[i])
+		s := secrets[i]
+		s.Type = corev1.SecretTypeTLS // a key of another type opens too
+		kept, id, err := bare(&s)
 		if err != nil {
 			faults = append(faults, Fault{secrets[i].Name, err.Error()})
 			continue

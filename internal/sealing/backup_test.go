@@ -149,6 +149,7 @@ func TestABackupNamesKeysAfterThemselves(t *testing.T) {
 	p := pairs()
 	none := keySecret("b", sealing.KeyActive, p[0])
 	none.Data["tls.crt"] = nil
+	none.Type = corev1.SecretTypeOpaque
 	id := identity(t)
 	var file bytes.Buffer
 	faults, err := sealing.Export(&file, []corev1.Secret{
