@@ -226,8 +226,7 @@ func (r *deliveryReconciler) run(ctx context.Context, job *engine.Job, mem *memo
 // that turns outcomes into times.
 func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, plan *delivery.Delivery, mem memory, woken wake, out delivery.Outcome) (reconcile.Result, error) {
 	name := client.ObjectKeyFromObject(obj)
-	now := r.Now()
-	r.Metrics.ended(r.name, woken.asked, now, &out)
+	r.Metrics.ended(r.name, woken.asked, r.Now(), &out)
 	r.observe(plan, &out)
 	mem.result, mem.due = out.Result, time.Time{}
 	result := reconcile.Result{Priority: &byTimer}
@@ -238,26 +237,9 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 		r.memories.keep(name, mem)
 		return reconcile.Result{}, nil
 	case delivery.Failed:
-		mem.failures++
-		result.RequeueAfter = r.afterFailure(plan, &mem, out.Err)
-		mem.tried, mem.quietUntil = plan.Schedule.Fingerprint, now.Add(pauseAfter(out.Err, result.RequeueAfter))
-		if len(out.Destination.Refused) > 0 {
-			// The others were served, and are as if nothing had happened.
-			mem.done, mem.at = plan.Schedule.Fingerprint, out.At
-		}
-		if due := next(plan, &out); !due.IsZero() && len(out.Destination.Refused) > 0 {
-			result.RequeueAfter = min(result.RequeueAfter, max(due.Sub(now), minInterval))
-		}
+		result.RequeueAfter = r.failed(plan, &mem, &out)
 	default:
-		mem.failures = 0
-		repaired := out.Destination.Change == delivery.Updated || out.Destination.Change == delivery.Created && !mem.at.IsZero()
-		if repaired && !woken.force {
-			mem.repairs.wrote(now)
-		}
-		mem.done, mem.at = plan.Schedule.Fingerprint, out.At
-		if mem.due = next(plan, &out); !mem.due.IsZero() {
-			result.RequeueAfter = max(mem.due.Sub(now), time.Millisecond)
-		}
+		result.RequeueAfter = r.succeeded(plan, &mem, woken, &out)
 		out.Note = strings.Join(append(plan.Warnings, notes(out.Note)...), "; ")
 	}
 	r.memories.keep(name, mem)
@@ -276,6 +258,39 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 	mem.untold = 0
 	r.memories.keep(name, mem)
 	return result, nil
+}
+
+// failed notes a failure, and returns after how long to try again.
+func (r *deliveryReconciler) failed(plan *delivery.Delivery, mem *memory, out *delivery.Outcome) time.Duration {
+	now := r.Now()
+	mem.failures++
+	retry := r.afterFailure(plan, mem, out.Err)
+	mem.tried, mem.quietUntil = plan.Schedule.Fingerprint, now.Add(pauseAfter(out.Err, retry))
+	if len(out.Destination.Refused) == 0 {
+		return retry
+	}
+	// The others were served, and are as if nothing had happened.
+	mem.done, mem.at = plan.Schedule.Fingerprint, out.At
+	if due := next(plan, out); !due.IsZero() {
+		retry = min(retry, max(due.Sub(now), minInterval))
+	}
+	return retry
+}
+
+// succeeded notes a success, and returns after how long a refresh is due; 0
+// means when something changes.
+func (r *deliveryReconciler) succeeded(plan *delivery.Delivery, mem *memory, woken wake, out *delivery.Outcome) time.Duration {
+	now := r.Now()
+	change := out.Destination.Change
+	mem.failures = 0
+	if repaired := change == delivery.Updated || change == delivery.Created && !mem.at.IsZero(); repaired && !woken.force {
+		mem.repairs.wrote(now)
+	}
+	mem.done, mem.at = plan.Schedule.Fingerprint, out.At
+	if mem.due = next(plan, out); mem.due.IsZero() {
+		return 0
+	}
+	return max(mem.due.Sub(now), time.Millisecond)
 }
 
 // untold has an object run again whose status could not be written: what that
