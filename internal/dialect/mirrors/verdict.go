@@ -1,9 +1,7 @@
 package mirrors
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
@@ -91,19 +89,16 @@ func activeMessage(sm *v1alpha2.SecretMirror, out *delivery.Outcome) string {
 // namedRefusals is how many of the places that could not be served are named.
 const namedRefusals = 3
 
-// refusedMessage names the first of the places that could not be served, in
-// an order that does not change from run to run.
+// refusedMessage names the first of the places that could not be served.
 func refusedMessage(out *delivery.Outcome) string {
-	all := slices.SortedFunc(slices.Values(out.Destination.Refused), func(a, b delivery.Refusal) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
+	all := out.Destination.Refused
 	named := make([]string, 0, namedRefusals)
 	for _, r := range all[:min(len(all), namedRefusals)] {
 		why := "it could not be written"
 		if r.Err != nil {
 			why = r.Err.Message
 		}
-		named = append(named, fmt.Sprintf("%s/%s: %s", r.Namespace, r.Name, why))
+		named = append(named, fmt.Sprintf("%s: %s", r.Place, why))
 	}
 	text := "unable to sync some objects: " + strings.Join(named, "; ")
 	if more := len(all) - len(named); more > 0 {

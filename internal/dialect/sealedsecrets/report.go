@@ -1,7 +1,6 @@
 package sealedsecrets
 
 import (
-	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -61,11 +60,8 @@ func (sealedSecrets) Report(obj client.Object, out delivery.Outcome, now time.Ti
 	was := dialect.FindCondition(ss.Status.Conditions, syncedCondition, shown)
 	flipped := was == nil || was.Status != statusTrue
 	wrote := out.Destination.Change != delivery.NoChange
-	notes := warnings(ss)
-	if out.Note != "" {
-		notes = append(notes, out.Note)
-	}
-	set(ss, statusTrue, strings.Join(notes, "; "), wrote, now)
+	// The plan's warnings are in the note.
+	set(ss, statusTrue, out.Note, wrote, now)
 	ss.Status.SealedFor = out.Sources.Version
 	var events []dialect.Event
 	if out.Destination.Change == delivery.Adopted {

@@ -77,9 +77,10 @@ const manager = client.FieldOwner("tacit")
 
 // The events.
 const (
-	reasonReloaded = "Reloaded"
-	reasonFailed   = "ReloadFail"
-	reasonWaiting  = "ReloadWaiting"
+	reasonReloaded  = "Reloaded"
+	reasonFailed    = "ReloadFail"
+	reasonWaiting   = "ReloadWaiting"
+	reasonContested = "ReloadContested"
 )
 
 // Tell writes an event on the workload that it was restarted for these causes.
