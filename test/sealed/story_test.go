@@ -155,6 +155,17 @@ template:
 	}
 }
 
+// TestWarningsAreToldOnce: a success tells what the template says in vain.
+func TestWarningsAreToldOnce(t *testing.T) {
+	b := newBed(t)
+	b.SealAndApply("app", values{"k": "v"}, `template: {metadata: {name: zzz, namespace: `+b.NS+`}}`)
+	want := `spec.template.metadata.name: "zzz" has no effect, for the Secret has that of the SealedSecret`
+	if got := b.Synced("app").Status.Conditions[0].Message; got != want {
+		t.Errorf("the message is %q, want %q", got, want)
+	}
+	b.Holds("app", values{"k": "v"})
+}
+
 func TestImmutable(t *testing.T) {
 	b := newBed(t)
 	const frozen = `template: {immutable: true}`
