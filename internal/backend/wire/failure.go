@@ -29,6 +29,9 @@ func (c *Client) failure(ctx context.Context, err error) *backend.Error {
 			Message: c.name + " " + unwrapped(err) + "; this is not followed: name the address that it leads to",
 		}
 	}
+	if errors.Is(err, errLinkLocal) {
+		return &backend.Error{Kind: backend.Misconfigured, Message: c.name + " " + errLinkLocal.Error() + "; no store is looked for there"}
+	}
 	return &backend.Error{Kind: backend.Unavailable, Message: "cannot reach " + c.name + ": " + reason(err)}
 }
 

@@ -36,11 +36,13 @@ type Answer struct {
 }
 
 // NewTransport makes connections with t's trust and certificates. It keeps
-// few idle ones, since there is one transport a store, and none for long. A
-// proxy is taken from the environment, as for the whole process.
+// few idle ones, since there is one transport a store, and none for long; and
+// none to link-local addresses. A proxy is taken from the environment, as for
+// the whole process.
 func NewTransport(t *tls.Config) *http.Transport {
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer().DialContext,
 		TLSClientConfig:       t,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ForceAttemptHTTP2:     true,

@@ -146,6 +146,19 @@ func TestReasonsAreTold(t *testing.T) {
 	}
 }
 
+func TestNothingIsAskedAtLinkLocalAddresses(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"http://169.254.169.254/latest/meta-data", "https://169.254.0.1", "http://[fe80::1%25lo]:80", "http://[fe80::1]",
+		"http://[::ffff:169.254.169.254]", "http://[fd00:ec2::254]", "http://224.0.0.1",
+	} {
+		_, err := do(t, url)
+		if backend.KindOf(err) != backend.Misconfigured || !strings.Contains(err.Error(), "link-local") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 func TestCancelledCallsSaySo(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
