@@ -30,15 +30,12 @@ func (o *opener) explain(ciphertext string, err error) error {
 	case errors.Is(err, errOtherKeys):
 		return faulty(ErrNoKey, "%v in this cluster: seal it for this cluster's certificate too", err)
 	}
-	if !o.probed {
-		o.probed = true
-		scope, err := o.probe(ciphertext)
-		if err != nil {
-			return err
-		}
-		if scope != "" {
-			return faulty(ErrNoKey, "it was sealed %s, and the object says %s: seal it again, or let the object say the same", scope, s.Scope)
-		}
+	scope, failed := o.otherScope(ciphertext)
+	switch {
+	case failed != nil:
+		return failed
+	case scope != "":
+		return faulty(ErrNoKey, "it was sealed %s, and the object says %s: seal it again, or let the object say the same", scope, s.Scope)
 	}
 	return o.elsewhere(err)
 }
@@ -85,15 +82,31 @@ func (o *opener) retired(ciphertext string) (*ringKey, error) {
 	return nil, nil
 }
 
-// probe finds the scope that the entry was sealed for. It tells nobody more
-// than they could find out by changing the annotation.
-func (o *opener) probe(ciphertext string) (delivery.SealScope, error) {
+// otherScope is the scope that the entry was sealed for, if it is another than
+// the object's. All are tried for one entry; what was found then is the only
+// one for the others, which were mostly sealed at once.
+func (o *opener) otherScope(ciphertext string) (delivery.SealScope, error) {
+	try := []delivery.SealScope{o.scope}
+	if !o.probed {
+		o.probed = true
+		try = []delivery.SealScope{delivery.SealStrict, delivery.SealNamespace, delivery.SealCluster}
+	}
+	found, err := o.probe(ciphertext, try)
+	if found != "" {
+		o.scope = found
+	}
+	return found, err
+}
+
+// probe finds which scope the entry was sealed for. It tells nobody more than
+// they could find out by changing the annotation.
+func (o *opener) probe(ciphertext string, scopes []delivery.SealScope) (delivery.SealScope, error) {
 	keys := o.order(KeyID{})
 	keys = keys[:min(len(keys), probedKeys)]
-	for _, scope := range []delivery.SealScope{delivery.SealStrict, delivery.SealNamespace, delivery.SealCluster} {
+	for _, scope := range scopes {
 		other := *o.sealed
 		other.Scope = scope
-		if other.Label() == o.sealed.Label() {
+		if scope == "" || other.Label() == o.sealed.Label() {
 			continue
 		}
 		_, _, err := open(keys, other.Label(), ciphertext, o.stop)

@@ -279,6 +279,7 @@ func TestFailuresSayWhichEntryAndWhy(t *testing.T) {
 		"scope, strict":         {moved(here, delivery.SealCluster, "shop", "db"), delivery.Refused, `it was sealed strict, and the object says cluster-wide`},
 		"scope, namespace":      {moved(sealed(t, delivery.SealNamespace, plain, p[0]), delivery.SealStrict, "shop", "db"), delivery.Refused, `it was sealed namespace-wide, and the object says strict`},
 		"scope, several":        {moved(sealed(t, delivery.SealCluster, plain, p[:2]...), delivery.SealStrict, "shop", "db"), delivery.Refused, `it was sealed cluster-wide, and the object says strict`},
+		"scope, of each":        {moved(sealed(t, delivery.SealNamespace, map[string]string{"a": "1", "b": "2"}, p[0]), delivery.SealStrict, "shop", "db"), delivery.Refused, `"b": it was sealed namespace-wide, and the object says strict`},
 		"cut":                   {entry(raw[:300]), delivery.Malformed, `cut short`},
 		"cut by a little":       {entry(raw[:len(raw)-8]), delivery.Malformed, `changed or cut short since`},
 		"not base64":            {entry(canary), delivery.Malformed, `"password": it is not base64`},

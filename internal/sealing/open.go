@@ -78,8 +78,9 @@ type opener struct {
 	// its entries are mostly sealed at once.
 	last KeyID
 	// probed: it was looked whether another scope fits, which is not done for
-	// each entry that fails.
+	// each entry that fails. scope is the one that was found.
 	probed bool
+	scope  delivery.SealScope
 }
 
 func (r *Keyring) opener(ctx context.Context, s *delivery.Sealed) (*opener, error) {
