@@ -37,7 +37,13 @@ type Key struct {
 // NewKey makes one of so many bits.
 func NewKey(t testing.TB, bits int) Key {
 	t.Helper()
-	key, cert, err := sealing.Generate(bits, time.Now(), 10*365*24*time.Hour)
+	return KeyOf(t, bits, time.Now(), 10*365*24*time.Hour)
+}
+
+// KeyOf makes one whose certificate is valid from then on, for so long.
+func KeyOf(t testing.TB, bits int, from time.Time, validity time.Duration) Key {
+	t.Helper()
+	key, cert, err := sealing.Generate(bits, from, validity)
 	if err != nil {
 		t.Fatal(err)
 	}
