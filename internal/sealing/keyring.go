@@ -64,6 +64,8 @@ type ring struct {
 	loaded bool
 	// turn counts the rings with other keys than the one before.
 	turn uint64
+	// lost counts the rings without a key of the one before.
+	lost uint64
 	keys []ringKey
 	// retired are out of use. They open nothing: they only explain why.
 	retired []ringKey
@@ -104,6 +106,23 @@ func (r *Keyring) Changed() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.changed
+}
+
+// Lost counts how often a key went that had opened: it was deleted, broken or
+// taken out of use. What it opened may open no more.
+func (r *Keyring) Lost() uint64 { return r.now().lost }
+
+// Fits reports that each entry was opened, and by a key that is there still.
+// Nothing is decrypted for it; what was opened long ago may be forgotten.
+func (r *Keyring) Fits(s *delivery.Sealed) bool {
+	keys := r.now().keys
+	for _, ciphertext := range s.Entries {
+		known, ok := r.memory.get(markOf(s, ciphertext))
+		if !ok || known.err != nil || !holds(keys, known.id) {
+			return false
+		}
+	}
+	return true
 }
 
 // Faults are the key Secrets of which something is broken.

@@ -139,7 +139,7 @@ func (r *Keyring) set(all []*corev1.Secret) {
 	if first != nil && !slices.ContainsFunc(all, func(s *corev1.Secret) bool { return s.Name == first.Name }) {
 		all = append(all, first)
 	}
-	next := ring{loaded: true, turn: r.ring.turn}
+	next := ring{loaded: true, turn: r.ring.turn, lost: r.ring.lost}
 	seen := make(map[string]parsed, len(all))
 	for _, s := range all {
 		p := r.parse(s)
@@ -161,6 +161,9 @@ func (r *Keyring) set(all []*corev1.Secret) {
 	slices.SortFunc(next.faults, func(a, b Fault) int { return strings.Compare(a.Secret, b.Secret) })
 	next.keys, next.retired = ordered(next.keys), ordered(next.retired)
 	next.retired = slices.DeleteFunc(next.retired, func(k ringKey) bool { return holds(next.keys, k.ID) })
+	if slices.ContainsFunc(r.ring.keys, func(k ringKey) bool { return !holds(next.keys, k.ID) }) {
+		next.lost++
+	}
 	if !r.ring.loaded || !same(next.keys, r.ring.keys) || !same(next.retired, r.ring.retired) {
 		next.turn++
 		close(r.changed)

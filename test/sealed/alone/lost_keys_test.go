@@ -1,0 +1,54 @@
+package alone_test
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/tacit-secrets/tacit/test/sealed/sealedtest"
+)
+
+// TestAKeyThatGoesIsToldAtOnce by all that it opened an entry of, however it
+// went. Their Secrets stay, and what it opened nothing of is not touched.
+func TestAKeyThatGoesIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, goes := range map[string]func(b bed, s *corev1.Secret){
+		"broken": func(b bed, s *corev1.Secret) {
+			sealedtest.Change(b.Bed, s, func(s *corev1.Secret) { s.Data["tls.key"] = []byte("x") })
+		},
+		"deleted": func(b bed, s *corev1.Secret) { b.Must(b.Delete(b.T.Context(), s)) },
+		"relabelled": func(b bed, s *corev1.Secret) {
+			sealedtest.Change(b.Bed, s, func(s *corev1.Secret) { s.Labels[sealedtest.KeyLabel] = "compromised" })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t, 2048)
+			lost := sealedtest.NewKey(t, 2048)
+			key := lost.Secret(b.keys, "sealed-secrets-keylost")
+			b.Must(b.Create(t.Context(), key))
+			b.serve(nil)
+			// Its status names the key of one entry only.
+			mixed := b.Sealed("mixed", values{"z": "1"})
+			mixed["a"] = lost.Seal(t, b.NS+"/mixed", "2")
+			b.Apply(sealedtest.Manifest("mixed", mixed, "", ""))
+			b.Apply(sealedtest.Manifest("app", values{"k": lost.Seal(t, b.NS+"/app", "1")}, "", ""))
+			b.SealAndApply("other", values{"k": "1"}, "")
+			b.Synced("mixed")
+			b.Synced("app")
+			other, before := b.Synced("other"), b.Secret("app")
+
+			goes(b, key)
+			b.Fails("app", "no key could decrypt secret")
+			b.Event("app", "ErrUnsealFailed", "no key could decrypt secret")
+			b.Fails("mixed", `"a"`)
+			if after := b.Holds("app", values{"k": "1"}); after.ResourceVersion != before.ResourceVersion {
+				t.Error("its Secret was written")
+			}
+			b.Holds("mixed", values{"a": "2", "z": "1"})
+			if after := b.SealedSecret("other"); after.ResourceVersion != other.ResourceVersion {
+				t.Error("what another key opens was reported anew")
+			}
+		})
+	}
+}
