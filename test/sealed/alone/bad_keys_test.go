@@ -118,7 +118,10 @@ func TestAKeyThatCannotBeSealedFor(t *testing.T) {
 			b.keep(c.key, "bad", c.change)
 			b.sealedFor(c.key, "old", "one")
 			at := b.address()
-			out, _ := b.serve(func(o *operator.Options) { o.SealedAddress = at })
+			out, _ := b.serve(func(o *operator.Options) {
+				// Not because it is old.
+				o.SealedAddress, o.Languages.Sealed.RenewPeriod = at, 5*365*24*time.Hour
+			})
 			b.Holds("old", values{"k": "one"})
 			b.Synced("old")
 			all := b.ring(2)
