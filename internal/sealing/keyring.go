@@ -54,7 +54,6 @@ type Keyring struct {
 
 	mu      sync.Mutex
 	ring    ring
-	legacy  *corev1.Secret // under the original's first name, without the label
 	parsed  map[string]parsed
 	changed chan struct{}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,39 +17,40 @@ import (
 // Load reads the keys as they are in the cluster now. If that fails, those
 // that are known stay.
 func (r *Keyring) Load(ctx context.Context) error {
-	list, err := r.secrets.List(ctx, metav1.ListOptions{LabelSelector: KeyLabel})
+	marked, err := r.list(ctx, onlyMarked)
 	if err != nil {
 		return r.unreadable(err)
 	}
-	legacy, err := r.first(ctx)
+	first, err := r.list(ctx, r.onlyFirst)
 	if err != nil {
 		return r.unreadable(err)
-	}
-	all := make([]*corev1.Secret, 0, len(list.Items))
-	for i := range list.Items {
-		all = append(all, &list.Items[i])
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.legacy = legacy
-	r.set(all)
+	r.set(joined(marked, first))
 	return nil
 }
 
-// first finds the key that the original made when it did not mark them yet.
-func (r *Keyring) first(ctx context.Context) (*corev1.Secret, error) {
-	list, err := r.secrets.List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + r.opts.Prefix})
+func (r *Keyring) list(ctx context.Context, narrow func(*metav1.ListOptions)) ([]*corev1.Secret, error) {
+	var opts metav1.ListOptions
+	narrow(&opts)
+	list, err := r.secrets.List(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
+	out := make([]*corev1.Secret, len(list.Items))
 	for i := range list.Items {
-		s := &list.Items[i]
-		if _, marked := s.Labels[KeyLabel]; !marked {
-			return s, nil
-		}
+		out[i] = &list.Items[i]
 	}
-	return nil, nil
+	return out, nil
 }
+
+// onlyMarked narrows to the keys with the label, whatever it says.
+func onlyMarked(o *metav1.ListOptions) { o.LabelSelector = KeyLabel }
+
+// onlyFirst narrows to the key that the original made when it did not mark them
+// yet.
+func (r *Keyring) onlyFirst(o *metav1.ListOptions) { o.FieldSelector = "metadata.name=" + r.opts.Prefix }
 
 func (r *Keyring) unreadable(err error) error {
 	return fmt.Errorf("read the keys in namespace %s: %w", r.opts.Namespace, err)
@@ -64,23 +66,14 @@ func (r *Keyring) Watch(ctx context.Context) error {
 		default: // one more is on its way already
 		}
 	}
-	store, informer := cache.NewInformerWithOptions(cache.InformerOptions{
-		ListerWatcher: r.listWatch(),
-		ObjectType:    &corev1.Secret{},
-		Handler: cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(any) { touch() },
-			UpdateFunc: func(any, any) { touch() },
-			DeleteFunc: func(any) { touch() },
-		},
-	})
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		informer.RunWithContext(ctx)
-	}()
-	defer func() { <-done }()
+	marked, readMarked := r.informer(onlyMarked, touch)
+	first, readFirst := r.informer(r.onlyFirst, touch)
+	var done sync.WaitGroup
+	done.Go(func() { readMarked.RunWithContext(ctx) })
+	done.Go(func() { readFirst.RunWithContext(ctx) })
+	defer done.Wait()
 	// Before all keys are there, a ring of some would fail what opens.
-	if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
+	if !cache.WaitForCacheSync(ctx.Done(), readMarked.HasSynced, readFirst.HasSynced) {
 		return nil
 	}
 	for touch(); ; {
@@ -88,9 +81,32 @@ func (r *Keyring) Watch(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-touched:
-			r.take(store.List())
+			r.take(marked.List(), first.List())
 		}
 	}
+}
+
+// informer reads those Secrets that the options are narrowed to, and calls touch
+// whenever one of them changes.
+func (r *Keyring) informer(narrow func(*metav1.ListOptions), touch func()) (cache.Store, cache.Controller) {
+	return cache.NewInformerWithOptions(cache.InformerOptions{
+		ListerWatcher: plainList{&cache.ListWatch{
+			ListWithContextFunc: func(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) {
+				narrow(&opts)
+				return r.secrets.List(ctx, opts)
+			},
+			WatchFuncWithContext: func(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
+				narrow(&opts)
+				return r.secrets.Watch(ctx, opts)
+			},
+		}},
+		ObjectType: &corev1.Secret{},
+		Handler: cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(any) { touch() },
+			UpdateFunc: func(any, any) { touch() },
+			DeleteFunc: func(any) { touch() },
+		},
+	})
 }
 
 // plainList has the keys listed and then watched. Client-go would else have
@@ -100,45 +116,36 @@ type plainList struct{ *cache.ListWatch }
 // IsWatchListSemanticsUnSupported is how client-go asks for it.
 func (plainList) IsWatchListSemanticsUnSupported() bool { return true }
 
-func (r *Keyring) listWatch() plainList {
-	return plainList{&cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) {
-			legacy, err := r.first(ctx)
-			if err != nil {
-				return nil, err
-			}
-			r.mu.Lock()
-			r.legacy = legacy
-			r.mu.Unlock()
-			opts.LabelSelector = KeyLabel
-			return r.secrets.List(ctx, opts)
-		},
-		WatchFuncWithContext: func(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
-			opts.LabelSelector = KeyLabel
-			return r.secrets.Watch(ctx, opts)
-		},
-	}}
-}
-
-// take makes a ring of what the watch has seen.
-func (r *Keyring) take(objects []any) {
-	var all []*corev1.Secret
-	for _, o := range objects {
-		if s, ok := o.(*corev1.Secret); ok {
-			all = append(all, s)
-		}
-	}
+// take makes a ring of what the watches have seen.
+func (r *Keyring) take(marked, first []any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.set(all)
+	r.set(joined(secretsOf(marked), secretsOf(first)))
+}
+
+func secretsOf(objects []any) []*corev1.Secret {
+	var out []*corev1.Secret
+	for _, o := range objects {
+		if s, ok := o.(*corev1.Secret); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// joined adds the original's first key to those that are marked. It may be among
+// them, or just have been marked: what its label says counts, see labelOf.
+func joined(marked, first []*corev1.Secret) []*corev1.Secret {
+	for _, s := range first {
+		if !slices.ContainsFunc(marked, func(m *corev1.Secret) bool { return m.Name == s.Name }) {
+			marked = append(marked, s)
+		}
+	}
+	return marked
 }
 
 // set makes the ring of these Secrets. The caller holds r.mu.
 func (r *Keyring) set(all []*corev1.Secret) {
-	first := r.legacy // unless it was marked since it was read
-	if first != nil && !slices.ContainsFunc(all, func(s *corev1.Secret) bool { return s.Name == first.Name }) {
-		all = append(all, first)
-	}
 	next := ring{loaded: true, turn: r.ring.turn, lost: r.ring.lost}
 	seen := make(map[string]parsed, len(all))
 	for _, s := range all {

@@ -1,0 +1,73 @@
+package sealing_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tacit-secrets/tacit/internal/sealing"
+)
+
+// The first key of the original has no label, and is followed all the same:
+// made, broken, deleted, made anew and marked while the ring is watched.
+func TestTheFirstKeyIsFollowedLikeOthers(t *testing.T) {
+	t.Parallel()
+	p := pairs()
+	secrets := secretsOf(t)
+	create(t, secrets, keySecret("k0", sealing.KeyActive, p[0]))
+	r := sealing.NewKeyring(secrets, sealing.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := r.Watch(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	defer wg.Wait()
+	defer cancel()
+	until := func(what, want string) {
+		t.Helper()
+		deadline := time.After(20 * time.Second)
+		for {
+			changed := r.Changed()
+			if ring(r) == want {
+				return
+			}
+			select {
+			case <-changed:
+			case <-deadline:
+				t.Fatalf("%s: the keys are %s, want %s", what, ring(r), want)
+			}
+		}
+	}
+	until("without it", ids(p[0]))
+	const name = "sealed-secrets-key"
+	create(t, secrets, keySecret("other", "", p[3]), keySecret(name, "", p[1]))
+	until("made", ids(p[1], p[0]))
+	broken := keySecret(name, "", p[1])
+	broken.Data["tls.key"] = []byte("x")
+	if _, err := secrets.Update(ctx, broken, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	until("broken", ids(p[0]))
+	if err := secrets.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	create(t, secrets, keySecret(name, "", p[2]))
+	until("another", ids(p[2], p[0]))
+	label(t, secrets, name, sealing.KeyActive)
+	label(t, secrets, name, "compromised")
+	until("out of use", ids(p[0]))
+	if err := secrets.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	create(t, secrets, keySecret(name, "", p[2]))
+	until("in use again", ids(p[2], p[0]))
+	if err := secrets.Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	until("deleted", ids(p[0]))
+}
