@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net"
 	"runtime"
 	"sync"
@@ -11,11 +10,15 @@ import (
 )
 
 const (
-	// patience is how long one request may take.
+	// patience is how long one request may take, and haste how long its headers
+	// may, and then its body.
 	patience = 30 * time.Second
-	// maxBodies are at hand at once; maxPeers are told apart.
-	maxBodies = 16
-	maxPeers  = 1024
+	haste    = 5 * time.Second
+	// maxConnections are open at once, and maxBodies at hand; maxPeers are told
+	// apart.
+	maxConnections = 128
+	maxBodies      = 16
+	maxPeers       = 1024
 )
 
 // limits bound what all requests together cost.
@@ -24,7 +27,8 @@ type limits struct {
 	burst int
 	// work lets as many requests decrypt that those who unseal for the cluster
 	// are not kept from it.
-	work, bodies gate
+	work   turns
+	bodies shares
 
 	mu    sync.Mutex
 	peers map[string]*rate.Limiter
@@ -33,19 +37,24 @@ type limits struct {
 func newLimits(perSecond float64, burst int) *limits {
 	return &limits{
 		rate: rate.Limit(perSecond), burst: burst, peers: map[string]*rate.Limiter{},
-		work: make(gate, max(1, runtime.GOMAXPROCS(0)/2)), bodies: make(gate, maxBodies),
+		work: turns{room: max(1, runtime.GOMAXPROCS(0)/2)}, bodies: shares{room: maxBodies},
 	}
 }
 
-// wait is how long the peer has to wait before it may ask; 0 if it may now.
-// Peers are told apart by where their connections come from, which cannot be
-// forged, not by headers, which can. All who come through an API server are
-// one, and kubeseal waits as it is told.
-func (l *limits) wait(remote string, now time.Time) time.Duration {
+// peerOf is who is at the other end. Peers are told apart by where their
+// connections come from, which cannot be forged, not by headers, which can. All
+// who come through an API server are one.
+func peerOf(remote string) string {
 	peer, _, err := net.SplitHostPort(remote)
 	if err != nil {
-		peer = remote
+		return remote
 	}
+	return peer
+}
+
+// wait is how long the peer has to wait before it may ask; 0 if it may now.
+// kubeseal waits as it is told.
+func (l *limits) wait(peer string, now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lim, ok := l.peers[peer]
@@ -65,7 +74,7 @@ func (l *limits) wait(remote string, now time.Time) time.Duration {
 }
 
 // forget drops the peers that have their whole burst again, else all: the
-// gates still hold. The caller holds l.mu.
+// other limits still hold. The caller holds l.mu.
 func (l *limits) forget(now time.Time) {
 	for peer, lim := range l.peers {
 		if lim.TokensAt(now) >= float64(l.burst) {
@@ -76,26 +85,3 @@ func (l *limits) forget(now time.Time) {
 		clear(l.peers)
 	}
 }
-
-// gate lets as many in as it has room for.
-type gate chan struct{}
-
-func (g gate) tryEnter() bool {
-	select {
-	case g <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (g gate) enter(ctx context.Context) bool {
-	select {
-	case g <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (g gate) leave() { <-g }

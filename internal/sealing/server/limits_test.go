@@ -6,8 +6,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -117,6 +119,116 @@ func TestARequestEndsInTimeAndLetsTheNextIn(t *testing.T) {
 		go func() { answers <- b.post("/v1/verify", manifest("AAAA", "", "")) }()
 		<-answers
 	})
+}
+
+// stepwise are keys that open one object at a time, when they are let.
+type stepwise struct {
+	server.Keys
+	let    chan struct{}
+	opened chan string
+}
+
+func (s stepwise) Open(ctx context.Context, of delivery.Sealed) (secret.Data, error) {
+	select {
+	case <-s.let:
+		s.opened <- of.Name
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Who asked much waits for who asked little.
+func TestPeersTakeTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		keys := stepwise{let: make(chan struct{}), opened: make(chan string, 64)}
+		b := serve(keys, nil)
+		ask := func(peer, name string) {
+			r := httptest.NewRequest(http.MethodPost, "/v1/verify", strings.NewReader(strings.ReplaceAll(manifest("AAAA", "", ""), `"db"`, `"`+name+`"`)))
+			r.RemoteAddr = peer
+			go b.ServeHTTP(httptest.NewRecorder(), r)
+			synctest.Wait()
+		}
+		for range 15 {
+			ask("10.0.0.1:1", "much")
+		}
+		ask("10.0.0.2:1", "little")
+		defer close(keys.let)
+		for i := range 16 {
+			keys.let <- struct{}{}
+			name := <-keys.opened
+			synctest.Wait()
+			if name != "little" {
+				continue
+			}
+			if running := max(1, runtime.GOMAXPROCS(0)/2); i > running {
+				t.Errorf("%d others went before", i)
+			}
+			return
+		}
+		t.Error("it had no turn")
+	})
+}
+
+// piped is a listener within the test, whose clock is the test's.
+type piped struct {
+	conns chan net.Conn
+	ended chan struct{}
+	once  sync.Once
+}
+
+func (p *piped) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.ended:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *piped) Close() error   { p.once.Do(func() { close(p.ended) }); return nil }
+func (p *piped) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+func TestNobodyIsWaitedForLong(t *testing.T) {
+	t.Parallel()
+	ring := keyring(t, pairs()[0])
+	for name, c := range map[string]struct {
+		sends, gets string
+		after       time.Duration
+	}{
+		"silent":     {"", "", 5 * time.Second},
+		"no body":    {"POST /v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{", "HTTP/1.1 408 ", 5 * time.Second},
+		"no headers": {"GET /v1/cert.pem HTTP/1.1\r\n", "", 5 * time.Second},
+		"idle":       {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 ", 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := &piped{conns: make(chan net.Conn), ended: make(chan struct{})}
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() {
+					ended <- server.New(server.Options{Keys: ring, Kind: sealedsecrets.SealedSecrets()}).Serve(ctx, l)
+				}()
+				ours, theirs := net.Pipe()
+				l.conns <- theirs
+				begin := time.Now()
+				_, _ = io.WriteString(ours, c.sends)
+				got, err := io.ReadAll(ours)
+				if err != nil || !strings.HasPrefix(string(got), c.gets) {
+					t.Errorf("got %q, %v", got, err)
+				}
+				if took := time.Since(begin); took < c.after || took > c.after+time.Second {
+					t.Errorf("it was waited for %s", took)
+				}
+				cancel()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 func TestServesUntilItIsToldToStop(t *testing.T) {

@@ -9,12 +9,7 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"golang.org/x/net/netutil"
 )
-
-// maxConnections are open at once; others wait.
-const maxConnections = 128
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: a Service
 // sends requests to every replica.
@@ -34,10 +29,11 @@ func (s *Server) Start(ctx context.Context) error {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
 		Handler:           s.Handler(),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       patience,
+		ReadHeaderTimeout: haste,
+		ReadTimeout:       2 * haste,
 		WriteTimeout:      2 * patience,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       2 * haste,
+		ConnState:         heed,
 		MaxHeaderBytes:    64 << 10,
 		// It is about peers that break the protocol, and may quote them.
 		ErrorLog: log.New(io.Discard, "", 0),
@@ -52,7 +48,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			_ = srv.Close() // what it says is about connections that are gone
 		}
 	})
-	err := srv.Serve(netutil.LimitListener(l, maxConnections))
+	err := srv.Serve(&listener{l, &shares{room: maxConnections}})
 	if !stop() {
 		<-ended
 	}
@@ -60,4 +56,44 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return nil
 	}
 	return fmt.Errorf("serve kubeseal: %w", err)
+}
+
+// listener closes connections for which there is no room, rather than leave
+// everybody waiting.
+type listener struct {
+	net.Listener
+	shares *shares
+}
+
+// Accept implements net.Listener.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err //nolint:wrapcheck // net/http knows it as it is
+		}
+		if g := l.shares.enter(peerOf(c.RemoteAddr().String()), func() { _ = c.Close() }); g != nil {
+			return &conn{c, g, l.shares}, nil
+		}
+		_ = c.Close()
+	}
+}
+
+type conn struct {
+	net.Conn
+	guest  *guest
+	shares *shares
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	c.shares.leave(c.guest)
+	return c.Conn.Close() //nolint:wrapcheck // as above
+}
+
+// heed notes whether a connection is of use.
+func heed(c net.Conn, state http.ConnState) {
+	if c, ok := c.(*conn); ok {
+		c.guest.awaited(state == http.StateNew || state == http.StateIdle)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -36,6 +37,8 @@ func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	switch {
 	case errors.As(err, &over):
 		return nil, tooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &failure{http.StatusRequestTimeout, fmt.Sprintf("the body did not come within %s", haste)}
 	case err != nil:
 		return nil, &failure{http.StatusBadRequest, "the request was cut off"}
 	}

@@ -107,28 +107,49 @@ func (s *Server) verify(ctx context.Context, w http.ResponseWriter, o *object) e
 // about answers a request about the SealedSecret in its body.
 func (s *Server) about(do func(context.Context, http.ResponseWriter, *object) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), patience)
-		defer cancel()
-		if err := s.answer(ctx, w, r, do); err != nil {
+		if err := s.admit(w, r, do); err != nil {
 			s.fail(w, err)
 		}
 	})
 }
 
-func (s *Server) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, do func(context.Context, http.ResponseWriter, *object) error) error {
-	if wait := s.limits.wait(r.RemoteAddr, time.Now()); wait > 0 {
+// admit answers the request, unless others take its place.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, do func(context.Context, http.ResponseWriter, *object) error) (err error) {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	peer := peerOf(r.RemoteAddr)
+	if wait := s.limits.wait(peer, time.Now()); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
 		return &failure{http.StatusTooManyRequests, "too many requests: try again later"}
 	}
-	if !s.limits.bodies.tryEnter() {
+	conn := http.NewResponseController(w)
+	g := s.limits.bodies.enter(peer, func() {
+		cancel()
+		// Without a connection, as in tests, there is nothing to end.
+		_ = conn.SetReadDeadline(time.Unix(1, 0)) // long ago
+	})
+	if g == nil {
 		return errBusy()
 	}
-	defer s.limits.bodies.leave()
+	defer func() {
+		if s.limits.bodies.leave(g) && err != nil {
+			err = errBusy()
+		}
+	}()
+	_ = conn.SetReadDeadline(time.Now().Add(haste))
 	text, err := body(w, r)
 	if err != nil {
 		return err
 	}
-	if !s.limits.work.enter(ctx) {
+	g.awaited(false)
+	// Else the end of the time for reading would end the request.
+	_ = conn.SetReadDeadline(time.Time{})
+	return s.answer(ctx, w, peer, text, do)
+}
+
+// answer does what is asked for about the object when it is the peer's turn.
+func (s *Server) answer(ctx context.Context, w http.ResponseWriter, peer string, text []byte, do func(context.Context, http.ResponseWriter, *object) error) error {
+	if !s.limits.work.enter(ctx, peer) {
 		return errBusy()
 	}
 	defer s.limits.work.leave()
