@@ -110,10 +110,7 @@ func (f *statusFlags) gatherer(cfg *rest.Config) (*status.Gatherer, error) {
 	cfg.QPS, cfg.UserAgent = -1, "tacit-status"
 	// Whatever an operator may serve: what this one does, the statuses tell.
 	spoken := operator.LanguageOptions{KubedEverywhere: true, KubedCluster: f.kubed}
-	var languages []status.Language
-	for _, l := range operator.Languages(spoken) {
-		languages = append(languages, status.Language{Name: l.Name, Stores: l.Stores, Deliveries: l.Deliveries})
-	}
+	languages := operator.Languages(spoken)
 	c, err := client.New(cfg, client.Options{Scheme: status.Scheme(languages)})
 	if err != nil {
 		return nil, fmt.Errorf("set up the client: %w", err)

@@ -24,17 +24,6 @@ import (
 	"github.com/tacit-secrets/tacit/internal/engine/spread"
 )
 
-// Language is a set of kinds that belong together: the stores that its
-// deliveries name.
-type Language struct {
-	Name       string
-	Stores     []dialect.Stores
-	Deliveries []dialect.Deliveries
-	// Workers of each of its kinds; 0 is Shared.Workers. An object that writes
-	// many places keeps many requests under way by itself.
-	Workers int
-}
-
 // Shared is what all controllers of one cluster use.
 type Shared struct {
 	Cluster cluster.Cluster

@@ -30,7 +30,7 @@ type (
 
 // Add starts the controllers of a language, whose kinds the API server must
 // serve.
-func Add(ctx context.Context, mgr manager.Manager, shared *Shared, lang Language) error {
+func Add(ctx context.Context, mgr manager.Manager, shared *Shared, lang dialect.Language) error {
 	kinds := map[string]dialect.Stores{}
 	suspects := map[string]chan event.GenericEvent{}
 	for _, s := range lang.Stores {

@@ -16,6 +16,18 @@ import (
 	"github.com/tacit-secrets/tacit/internal/delivery"
 )
 
+// Language is a set of kinds that belong together: the stores that its
+// deliveries name.
+type Language struct {
+	Name       string
+	Stores     []Stores
+	Deliveries []Deliveries
+	// Workers is how many objects of a kind run at once; 0 is the operator's
+	// default. One that writes many places keeps many requests under way by
+	// itself.
+	Workers int
+}
+
 // Deliveries is a kind of object that becomes a Delivery.
 type Deliveries interface {
 	// Kind is the kind that is watched.

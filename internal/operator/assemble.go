@@ -20,13 +20,14 @@ import (
 	"github.com/tacit-secrets/tacit/internal/controller/objects"
 	"github.com/tacit-secrets/tacit/internal/credentials"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine"
 	"github.com/tacit-secrets/tacit/internal/engine/spread"
 	"github.com/tacit-secrets/tacit/internal/engine/target"
 )
 
 // assemble makes the parts that all controllers share.
-func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options, langs []controller.Language) (*controller.Shared, error) {
+func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options, langs []dialect.Language) (*controller.Shared, error) {
 	core, err := newCore(cfg, mgr)
 	if err != nil {
 		return nil, err
@@ -112,7 +113,7 @@ func newCore(cfg *rest.Config, mgr ctrl.Manager) (corev1client.CoreV1Interface, 
 
 // watches are those of Secrets and ConfigMaps, with what the languages look
 // at.
-func watches(cfg *rest.Config, mgr ctrl.Manager, o Options, langs []controller.Language) (secrets, configMaps *objects.Watch, err error) {
+func watches(cfg *rest.Config, mgr ctrl.Manager, o Options, langs []dialect.Language) (secrets, configMaps *objects.Watch, err error) {
 	meta, err := metadata.NewForConfigAndClient(cfg, mgr.GetHTTPClient())
 	if err != nil {
 		return nil, nil, fmt.Errorf("set up the client for metadata: %w", err)

@@ -20,7 +20,6 @@ import (
 	"github.com/tacit-secrets/tacit/internal/backend/fake"
 	"github.com/tacit-secrets/tacit/internal/backend/kubernetes"
 	"github.com/tacit-secrets/tacit/internal/backend/vault"
-	"github.com/tacit-secrets/tacit/internal/controller"
 	"github.com/tacit-secrets/tacit/internal/controller/objects"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	dopplersecrets "github.com/tacit-secrets/tacit/internal/dialect/doppler"
@@ -64,8 +63,8 @@ type LanguageOptions struct {
 }
 
 // Languages lists every manifest language that the options leave on.
-func Languages(o LanguageOptions) []controller.Language {
-	all := []controller.Language{
+func Languages(o LanguageOptions) []dialect.Language {
+	all := []dialect.Language{
 		{
 			Name:       "external-secrets",
 			Stores:     []dialect.Stores{externalsecrets.SecretStores(), externalsecrets.ClusterSecretStores()},
@@ -102,7 +101,7 @@ func Languages(o LanguageOptions) []controller.Language {
 			Deliveries: []dialect.Deliveries{kubed.New(objects.Secret, o.kubed()), kubed.New(objects.ConfigMap, o.kubed())},
 		},
 	}
-	return slices.DeleteFunc(all, func(l controller.Language) bool { return slices.Contains(o.Without, l.Name) })
+	return slices.DeleteFunc(all, func(l dialect.Language) bool { return slices.Contains(o.Without, l.Name) })
 }
 
 // doppler admits the hosts that are listed, and the one that needs no listing.

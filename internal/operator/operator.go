@@ -21,6 +21,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/broker"
 	"github.com/tacit-secrets/tacit/internal/controller"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
 // Options configure an operator. Config and Log are required.
@@ -120,7 +121,7 @@ func Run(ctx context.Context, o Options) error {
 }
 
 // addLanguages gives the manager what starts each language.
-func addLanguages(mgr manager.Manager, shared *controller.Shared, o Options, langs []controller.Language) error {
+func addLanguages(mgr manager.Manager, shared *controller.Shared, o Options, langs []dialect.Language) error {
 	keys, err := addKeys(mgr, shared, o, langs)
 	if err != nil {
 		return err

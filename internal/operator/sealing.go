@@ -14,6 +14,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/controller"
 	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/sealing"
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
@@ -44,8 +45,8 @@ type keys struct {
 
 // addKeys gives the engine what opens sealed data, and the manager what keeps
 // it current; nil if no language needs any.
-func addKeys(mgr ctrl.Manager, shared *controller.Shared, o Options, langs []controller.Language) (*keys, error) {
-	i := slices.IndexFunc(langs, func(l controller.Language) bool { return l.Name == sealedSecrets })
+func addKeys(mgr ctrl.Manager, shared *controller.Shared, o Options, langs []dialect.Language) (*keys, error) {
+	i := slices.IndexFunc(langs, func(l dialect.Language) bool { return l.Name == sealedSecrets })
 	if i < 0 {
 		return nil, nil
 	}

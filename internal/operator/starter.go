@@ -16,7 +16,7 @@ import (
 type starter struct {
 	mgr    manager.Manager
 	shared *controller.Shared
-	lang   controller.Language
+	lang   dialect.Language
 	pause  time.Duration
 	// before readies what the language needs; it may be nil.
 	before func(context.Context) error

@@ -33,8 +33,8 @@ const canary = "canary-51d7"
 
 // spoken are languages of each sort: with stores, with a spread, with
 // annotations, without a status subresource, and one that nobody serves.
-func spoken() []Language {
-	return []Language{
+func spoken() []dialect.Language {
+	return []dialect.Language{
 		{
 			Name:       "external-secrets.io/v1",
 			Stores:     []dialect.Stores{externalsecrets.SecretStores(), externalsecrets.ClusterSecretStores()},

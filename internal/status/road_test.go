@@ -110,10 +110,7 @@ func (r *road) says(word, message string) *vssv1.VaultSyncStatus {
 // row is the object's in the table that the command line prints.
 func (r *road) row() status.Row {
 	r.T.Helper()
-	var langs []status.Language
-	for _, l := range operator.Languages(operator.LanguageOptions{}) {
-		langs = append(langs, status.Language{Name: l.Name, Stores: l.Stores, Deliveries: l.Deliveries})
-	}
+	langs := operator.Languages(operator.LanguageOptions{})
 	c, err := client.New(r.Plane.Config(), client.Options{Scheme: status.Scheme(langs)})
 	if err != nil {
 		r.T.Fatal(err)

@@ -19,13 +19,6 @@ import (
 	"github.com/tacit-secrets/tacit/internal/engine/spread"
 )
 
-// Language is a manifest language, as internal/operator lists it.
-type Language struct {
-	Name       string
-	Stores     []dialect.Stores
-	Deliveries []dialect.Deliveries
-}
-
 // Table is what was gathered.
 type Table struct {
 	Rows []Row
@@ -37,7 +30,7 @@ type Table struct {
 type Gatherer struct {
 	// Client reads from the API server; see Scheme.
 	Client    client.Reader
-	Languages []Language
+	Languages []dialect.Language
 	Workloads []dialect.Workloads
 	// Namespace limits the rows; empty does not.
 	Namespace string
@@ -46,7 +39,7 @@ type Gatherer struct {
 }
 
 // Scheme knows the kinds of the languages.
-func Scheme(languages []Language) *runtime.Scheme {
+func Scheme(languages []dialect.Language) *runtime.Scheme {
 	s := runtime.NewScheme()
 	add := func(kind dialect.Kind) {
 		if kind.Annotated {
@@ -117,7 +110,7 @@ type language struct {
 	kind dialect.Kind
 }
 
-func (r *gathering) stores(ctx context.Context, lang Language) error {
+func (r *gathering) stores(ctx context.Context, lang dialect.Language) error {
 	for _, d := range lang.Stores {
 		kind := d.Kind()
 		if !kind.Namespaced && r.Namespace != "" {
@@ -143,7 +136,7 @@ func (r *gathering) stores(ctx context.Context, lang Language) error {
 	return nil
 }
 
-func (r *gathering) deliveries(ctx context.Context, lang Language) error {
+func (r *gathering) deliveries(ctx context.Context, lang dialect.Language) error {
 	for _, d := range lang.Deliveries {
 		kind := d.Kind()
 		served := &language{d, lang.Name, kind}

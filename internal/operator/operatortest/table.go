@@ -11,10 +11,7 @@ import (
 // to whom speaks the languages as an operator with these options does.
 func (b *Bed) Table(spoken operator.LanguageOptions, namespaces ...string) []status.Row {
 	b.T.Helper()
-	var langs []status.Language
-	for _, l := range operator.Languages(spoken) {
-		langs = append(langs, status.Language{Name: l.Name, Stores: l.Stores, Deliveries: l.Deliveries})
-	}
+	langs := operator.Languages(spoken)
 	c, err := client.New(b.Plane.Config(), client.Options{Scheme: status.Scheme(langs)})
 	if err != nil {
 		b.T.Fatal(err)
