@@ -9,11 +9,10 @@ import (
 
 // The reasons of events. The original has no events.
 const (
-	reasonSynced       = "SecretSynced"
-	reasonAdopted      = "SecretAdopted"
-	reasonDeleted      = "SecretDeleted"
-	reasonSyncFailed   = "SecretSyncFailed"
-	reasonReloadFailed = "DeploymentReloadFailed"
+	reasonSynced     = "SecretSynced"
+	reasonAdopted    = "SecretAdopted"
+	reasonDeleted    = "SecretDeleted"
+	reasonSyncFailed = "SecretSyncFailed"
 )
 
 // changeEvents tell what was done to the Secret; nothing if nothing was.

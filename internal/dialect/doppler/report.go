@@ -29,9 +29,6 @@ func (dopplerSecrets) State(obj client.Object) dialect.State {
 		s.At = ds.Status.LastSync.Time
 	}
 	s.Message = strings.TrimPrefix(strings.TrimPrefix(ready.Message, msgSyncing), "; ")
-	if reload := dialect.FindCondition(ds.Status.Conditions, reloadReady, shown); s.Ready && reload != nil && reload.Status == metav1.ConditionFalse {
-		s.Message = reload.Message
-	}
 	return s
 }
 
@@ -43,7 +40,7 @@ func (d dopplerSecrets) Report(obj client.Object, out delivery.Outcome, now time
 	}
 	secret := target(ds)
 	events := changeEvents(out.Destination.Change, secret)
-	if out.Result == delivery.Failed && !restarting(out.Err.Kind) {
+	if out.Result == delivery.Failed {
 		cause := d.cause(ds, out.Err)
 		if write(ds, bad(syncReady, reasonError, msgFailed+cause), now) {
 			events = append(events, failureEvent(reasonSyncFailed, cause))
@@ -53,17 +50,8 @@ func (d dopplerSecrets) Report(obj client.Object, out delivery.Outcome, now time
 	}
 	synced(ds, out, now)
 	write(ds, good(syncReady, syncing(ds, out, secret)), now)
-	if out.Result != delivery.Failed {
-		write(ds, good(reloadReady, fmt.Sprintf(msgReload, out.Rollout.Reloadable)), now)
-	} else if write(ds, bad(reloadReady, reasonError, msgReloads+out.Err.Message), now) {
-		events = append(events, failureEvent(reasonReloadFailed, out.Err.Message))
-	}
+	write(ds, good(reloadReady, fmt.Sprintf(msgReload, out.Rollout.Reloadable)), now)
 	return events
-}
-
-// restarting reports that the Secret is right and a workload is not.
-func restarting(kind delivery.ErrorKind) bool {
-	return kind == delivery.RolloutFailed || kind == delivery.RolloutRefused
 }
 
 // write sets a condition about the object as it is now.

@@ -101,11 +101,6 @@ func TestReportCases(t *testing.T) {
 		},
 		"another's Secret": {failed(delivery.TargetControlled, foreign), bad(foreign), stopped, warning("SecretSyncFailed", foreign)},
 		"another type":     {typed, bad(mismatch), stopped, warning("SecretSyncFailed", mismatch)},
-		"a workload": {
-			failed(delivery.RolloutFailed, "Deployment team/web: down"),
-			syncOK, verdict{"False", "Error", "Deployment reconcile failed: Deployment team/web: down"},
-			warning("DeploymentReloadFailed", "Deployment team/web: down"),
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -215,15 +210,6 @@ func TestReportFailureOnce(t *testing.T) {
 	if plan, _ := d.Translate(ds); !plan.Schedule.Failing || plan.Schedule.Current {
 		t.Errorf("the schedule of a failing object is %+v", plan.Schedule)
 	}
-	if got := fail(delivery.RolloutFailed, "web", 4*time.Hour); len(got) != 1 || got[0].Reason != "DeploymentReloadFailed" {
-		t.Errorf("events of a workload that was not restarted: %v", got)
-	}
-	if got := fail(delivery.RolloutFailed, "web", 5*time.Hour); len(got) != 0 {
-		t.Errorf("events of the same workload again: %v", got)
-	}
-	if plan, _ := d.Translate(ds); !plan.Schedule.Failing {
-		t.Error("a workload that was not restarted is not tried again")
-	}
 }
 
 func TestAdoptionIsSaidUntilTheSecretIsMadeAnew(t *testing.T) {
@@ -257,10 +243,6 @@ func TestState(t *testing.T) {
 	d.Report(ds, delivery.Outcome{Result: delivery.Synced, Note: "mind this"}, day(0))
 	if s := d.State(ds); !s.Ready || s.Message != "mind this" {
 		t.Errorf("with a note: %+v", s)
-	}
-	d.Report(ds, failed(delivery.RolloutFailed, "web"), day(0))
-	if s := d.State(ds); !s.Ready || s.Message != "Deployment reconcile failed: web" {
-		t.Errorf("with a workload that was not restarted: %+v", s)
 	}
 	d.Report(ds, failed(delivery.Unavailable, "down"), day(0))
 	if s := d.State(ds); !s.Known || s.Ready || s.Message != "Secret update failed: down" {
