@@ -102,6 +102,10 @@ func (f *File) edits(c Change) ([]edit, error) {
 	}
 	indent, own := f.source.indent(w.at)
 	w.indent, w.json = indent, !own || flow(content(field(c.Object.node, "spec")))
+	w.step = "  "
+	if spec, _ := entry(c.Object.node, "spec"); spec != nil && !w.json && w.name.Column > spec.Column {
+		w.step = strings.Repeat(" ", w.name.Column-spec.Column)
+	}
 	key, value := entry(w.data, c.Key)
 	switch {
 	case key == nil && c.Value == "":
@@ -122,6 +126,7 @@ type writer struct {
 	name, data *yaml.Node // its key and its value
 	at         int        // where the key begins
 	indent     string     // what stands before the key
+	step       string     // what stands before a key in it, beyond that
 	json       bool       // the key is in a mapping with braces
 }
 

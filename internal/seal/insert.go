@@ -108,7 +108,7 @@ func (w *writer) insertFirst(data *yaml.Node, key, value string) ([]edit, error)
 	if strings.TrimSpace(string(w.text[colon:start])) == "" {
 		start = colon
 	}
-	return []edit{{start, end + 1, ""}, w.newLine(end, w.indent+"  "+w.keyText(key)+": "+value)}, nil
+	return []edit{{start, end + 1, ""}, w.newLine(end, w.indent+w.step+w.keyText(key)+": "+value)}, nil
 }
 
 // insertNull fills a mapping of which only the name was written.
@@ -120,7 +120,7 @@ func (w *writer) insertNull(line string) ([]edit, error) {
 	if w.json || w.data.Kind != yaml.ScalarNode || w.data.Value != "" {
 		return nil, errShared
 	}
-	return []edit{w.newLine(colon, w.indent+"  "+line)}, nil
+	return []edit{w.newLine(colon, w.indent+w.step+line)}, nil
 }
 
 // remove takes an entry out: in a block its lines, else with its comma.
