@@ -196,6 +196,8 @@ func (c *Cluster) Live(ctx context.Context, namespace, name string) (*v1alpha1.S
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, ErrNotThere
+	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+		return nil, fmt.Errorf("you may not read SealedSecret %s/%s: it takes get on sealedsecrets (%s) in namespace %s", namespace, name, v.Group, namespace)
 	case err != nil:
 		return nil, fmt.Errorf("read SealedSecret %s/%s: %w", namespace, name, err)
 	}

@@ -61,7 +61,12 @@ func copies() []string {
 func (in *Input) Seal(random io.Reader, to []sealing.Certificate) (*v1alpha1.SealedSecret, error) {
 	m := &in.Metadata
 	scope := ScopeOf(m.Annotations)
-	if err := checkPlace(m.Namespace, m.Name, scope); err != nil {
+	switch err := checkPlace(m.Namespace, m.Name, scope); {
+	case errors.Is(err, errNoName):
+		return nil, fmt.Errorf("%w: say it with --name, or take a wider --scope", err)
+	case errors.Is(err, errNoNamespace):
+		return nil, fmt.Errorf("%w, or take --scope cluster-wide", err)
+	case err != nil:
 		return nil, err
 	}
 	if m.Name == "" {
@@ -95,13 +100,20 @@ func (in *Input) Seal(random io.Reader, to []sealing.Certificate) (*v1alpha1.Sea
 	return out, nil
 }
 
+// It is not said for what place to seal. Only where a new object is made is
+// another scope a way out: the scope of one that is there is its own.
+var (
+	errNoName      = errors.New("it has no name, for which it must be sealed")
+	errNoNamespace = errors.New("it has no namespace, for which it must be sealed: say it with --namespace")
+)
+
 // checkPlace refuses what would be sealed for no place that there can be.
 func checkPlace(namespace, name string, scope delivery.SealScope) error {
 	switch {
 	case scope == delivery.SealStrict && name == "":
-		return errors.New("it has no name, for which it must be sealed: say it with --name, or take --scope")
+		return errNoName
 	case scope != delivery.SealCluster && namespace == "":
-		return errors.New("it has no namespace, for which it must be sealed: say it with --namespace, or take --scope cluster-wide")
+		return errNoNamespace
 	case name != "" && len(validation.IsDNS1123Subdomain(name)) > 0:
 		return fmt.Errorf("%s is no name of a Secret: lower-case letters, digits, '-' and '.'", quoteName(name))
 	case namespace != "" && len(validation.IsDNS1123Label(namespace)) > 0:
@@ -115,26 +127,38 @@ func labelOf(namespace, name string, scope delivery.SealScope) string {
 	return s.Label()
 }
 
-// Write writes manifests as "yaml", with a line between documents, or "json".
+// Write writes manifests as "yaml", with a line between documents, or "json",
+// several as a List.
 func Write(w io.Writer, format string, objects ...*v1alpha1.SealedSecret) error {
-	var out bytes.Buffer
-	for i, o := range objects {
-		var text []byte
-		var err error
-		if format == "json" {
-			text, err = json.MarshalIndent(o, "", "  ")
-			text = append(text, '\n')
-		} else {
-			text, err = yaml.Marshal(o)
-		}
-		if err != nil {
-			return fmt.Errorf("write the SealedSecret: %w", err)
-		}
-		if i > 0 && format != "json" {
-			out.WriteString("---\n")
-		}
-		out.Write(text)
+	write := writeYAML
+	if format == "json" {
+		write = writeJSON
 	}
-	_, err := w.Write(out.Bytes())
+	text, err := write(objects)
+	if err != nil {
+		return fmt.Errorf("write the SealedSecret: %w", err)
+	}
+	_, err = w.Write(text)
 	return err
+}
+
+func writeYAML(objects []*v1alpha1.SealedSecret) ([]byte, error) {
+	var docs [][]byte
+	for _, o := range objects {
+		text, err := yaml.Marshal(o)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, text)
+	}
+	return bytes.Join(docs, []byte("---\n")), nil
+}
+
+func writeJSON(objects []*v1alpha1.SealedSecret) ([]byte, error) {
+	var what any = map[string]any{"apiVersion": "v1", "kind": "List", "items": objects}
+	if len(objects) == 1 {
+		what = objects[0]
+	}
+	text, err := json.MarshalIndent(what, "", "  ")
+	return append(text, '\n'), err
 }

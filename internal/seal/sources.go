@@ -61,6 +61,9 @@ func ParseEnv(content []byte) (secret.Data, error) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
+		if word, _, _ := strings.Cut(line, "="); strings.HasPrefix(word, "export ") {
+			return nil, fmt.Errorf("line %d: this is for a shell: write KEY=VALUE without export", i+1)
+		}
 		key, value, err := ParseLiteral(line)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", i+1, err)

@@ -22,6 +22,9 @@ const (
 	Service   = "sealed-secrets-controller"
 )
 
+// Locked is a namespace in which nobody may do anything.
+const Locked = "locked"
+
 // API starts an API server that knows the operator's Service, leads to the
 // operator through it, and has these objects. It ends with the test.
 func API(t testing.TB, operator http.Handler, objects ...*v1alpha1.SealedSecret) *httptest.Server {
@@ -41,13 +44,11 @@ func API(t testing.TB, operator http.Handler, objects ...*v1alpha1.SealedSecret)
 		path := strings.Join([]string{"/apis", v1alpha1.Group, v1alpha1.Version, "namespaces", o.Namespace, "sealedsecrets", o.Name}, "/")
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) { answer(w, o) })
 	}
+	mux.HandleFunc("/apis/"+v1alpha1.Group+"/"+v1alpha1.Version+"/namespaces/"+Locked+"/", func(w http.ResponseWriter, _ *http.Request) {
+		fail(w, http.StatusForbidden, metav1.StatusReasonForbidden)
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotFound)
-		_ = json.NewEncoder(w).Encode(&metav1.Status{
-			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
-			Status:   metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound,
-		})
+		fail(w, http.StatusNotFound, metav1.StatusReasonNotFound)
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -57,6 +58,15 @@ func API(t testing.TB, operator http.Handler, objects ...*v1alpha1.SealedSecret)
 func answer(w http.ResponseWriter, what any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(what)
+}
+
+func fail(w http.ResponseWriter, code int32, reason metav1.StatusReason) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(int(code))
+	_ = json.NewEncoder(w).Encode(&metav1.Status{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
+		Status:   metav1.StatusFailure, Code: code, Reason: reason,
+	})
 }
 
 // Config leads to the API server.
