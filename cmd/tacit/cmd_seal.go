@@ -12,6 +12,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/api/sealedsecrets/v1alpha1"
 	"github.com/tacit-secrets/tacit/internal/seal"
+	"github.com/tacit-secrets/tacit/internal/sealing"
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
@@ -52,7 +53,7 @@ opens in each of these clusters; only Tacit knows that form.`,
 	flags.StringVarP(&f.input, "file", "f", "", "Secret manifest; - is stdin (default: stdin, unless a --from-… flag is given)")
 	flags.StringArrayVar(&f.literals, "from-literal", nil, "KEY=VALUE; others on this machine can see it: better give a file")
 	flags.StringArrayVar(&f.files, "from-file", nil, "[KEY=]PATH of a file with a value, to the byte; - is stdin")
-	flags.StringArrayVar(&f.envFiles, "from-env-file", nil, "file of lines KEY=VALUE; - is stdin")
+	flags.StringArrayVar(&f.envFiles, "from-env-file", nil, "file with lines of KEY=VALUE; quotes are part of the value, as kubectl has it; - is stdin")
 	flags.StringVar(&f.name, "name", "", "name of the Secret")
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of the Secret")
 	flags.StringVar(&f.scope, "scope", "", "where it may be opened: strict (this name in this namespace), namespace-wide or cluster-wide (default: as the manifest says, else strict)")
@@ -62,18 +63,14 @@ opens in each of these clusters; only Tacit knows that form.`,
 	flags.StringVarP(&f.write, "write", "w", "", "file to write instead of stdout")
 	f.certs.add(flags)
 	cmd.SetFlagErrorFunc(quietFlags)
-	cmd.AddCommand(sealSetCommand(), sealDiffCommand(), sealVerifyCommand(), sealRotateCommand())
+	cmd.AddCommand(sealSetCommand(), sealDiffCommand(), sealVerifyCommand(), sealRotateCommand(), sealCertCommand())
 	return cmd
 }
 
 func (f *sealFlags) run(cmd *cobra.Command) error {
-	over := seal.Overrides{Name: f.name, Namespace: f.namespace, Type: f.secretType}
-	if f.scope != "" {
-		scope, err := seal.ParseScope(f.scope)
-		if err != nil {
-			return fmt.Errorf("--scope: %w", err)
-		}
-		over.Scope = scope
+	over, err := f.overrides()
+	if err != nil {
+		return err
 	}
 	if err := f.format(); err != nil {
 		return err
@@ -86,26 +83,16 @@ func (f *sealFlags) run(cmd *cobra.Command) error {
 	if len(inputs) > 1 && f.name != "" {
 		return fmt.Errorf("--name is for one Secret, and there are %d", len(inputs))
 	}
-	certs, err := f.certs.certificates(cmd.Context(), in)
+	certs, err := f.certs.certificates(in)
 	if err != nil {
 		return err
 	}
-	var sealed []*v1alpha1.SealedSecret
-	for i := range inputs {
-		if err := over.Apply(&inputs[i]); err != nil {
-			return err
-		}
-		if len(inputs[i].Data) == 0 && !f.empty {
-			return errors.New("there is no value in the Secret: --allow-empty-data if that is meant")
-		}
-		o, err := inputs[i].Seal(rand.Reader, certs)
-		if err != nil {
-			return err
-		}
-		sealed = append(sealed, o)
+	sealed, err := f.sealed(inputs, &over, certs)
+	if err != nil {
+		return err
 	}
 	if n := several(certs); n > 1 {
-		tell(in.out, []string{fmt.Sprintf("sealed for %d clusters: Tacit opens this form, Sealed Secrets refuses it", n)})
+		in.tell(fmt.Sprintf("sealed for %d clusters: Tacit opens this form, Sealed Secrets refuses it", n))
 	}
 	var out bytes.Buffer
 	if err := seal.Write(&out, f.output, sealed...); err != nil {
@@ -116,6 +103,38 @@ func (f *sealFlags) run(cmd *cobra.Command) error {
 	}
 	_, err = cmd.OutOrStdout().Write(out.Bytes())
 	return err
+}
+
+// overrides are what the flags say over the manifest.
+func (f *sealFlags) overrides() (seal.Overrides, error) {
+	over := seal.Overrides{Name: f.name, Namespace: f.namespace, Type: f.secretType}
+	if f.scope == "" {
+		return over, nil
+	}
+	scope, err := seal.ParseScope(f.scope)
+	if err != nil {
+		return over, fmt.Errorf("--scope: %w", err)
+	}
+	over.Scope = scope
+	return over, nil
+}
+
+func (f *sealFlags) sealed(inputs []seal.Input, over *seal.Overrides, certs []sealing.Certificate) ([]*v1alpha1.SealedSecret, error) {
+	var out []*v1alpha1.SealedSecret
+	for i := range inputs {
+		if err := over.Apply(&inputs[i]); err != nil {
+			return nil, err
+		}
+		if len(inputs[i].Data) == 0 && !f.empty {
+			return nil, errors.New("there is no value in the Secret: --allow-empty-data if that is meant")
+		}
+		o, err := inputs[i].Seal(rand.Reader, certs)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, o)
+	}
+	return out, nil
 }
 
 func (f *sealFlags) format() error {
@@ -141,21 +160,17 @@ func (f *sealFlags) inputs(in *stdin) ([]seal.Input, error) {
 		input, err := f.values(in)
 		return []seal.Input{input}, err
 	}
-	var content []byte
-	var err error
-	name := f.input
-	if name == "" || name == "-" {
-		name = "stdin"
-		content, err = in.read("a Secret manifest")
-	} else {
-		content, err = seal.ReadFile(f.input)
+	path := f.input
+	if path == "" {
+		path = "-"
 	}
+	content, err := in.file(path, "a Secret manifest")
 	if err != nil {
 		return nil, err
 	}
 	inputs, err := seal.ParseSecrets(content)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", titleOf(path), err)
 	}
 	return inputs, nil
 }
@@ -216,5 +231,5 @@ func readOrStdin(path string, in *stdin) ([]byte, error) {
 	if path == "-" {
 		return in.read("a value")
 	}
-	return readQuietly(path)
+	return readQuietly(in.cmd, path)
 }

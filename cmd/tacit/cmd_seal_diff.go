@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ func sealDiffCommand() *cobra.Command {
 		Short: "Say which keys of SealedSecrets changed, without values",
 		Long: `Say which keys of SealedSecrets were added, removed or sealed anew from one
 file to another, and what else changed of what becomes of them; never a value.
-Either may be -, for stdin.
+Either may be -, for stdin, and /dev/null, for a file that is not there.
 
 Sealing the same value again makes another ciphertext: only with --keys can it
 be told whether a value is another. With --live the one file is compared with
@@ -38,11 +39,12 @@ what the cluster has, as the old one.`,
 			}
 			return arguments("OLD", "NEW")(cmd, args)
 		},
-		RunE: f.run,
+		Annotations: map[string]string{oneIsAnAnswer: ""},
+		RunE:        f.run,
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.live, "live", false, "compare the file with the cluster's objects")
-	flags.BoolVar(&f.exitCode, "exit-code", false, "end with status 1 if there is a difference")
+	flags.BoolVar(&f.exitCode, "exit-code", false, "end with status 1 if there is a difference (a mistake is 2, always)")
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of the objects that name none, with --live")
 	f.add(flags)
 	return cmd
@@ -67,7 +69,7 @@ func (f *sealDiffFlags) run(cmd *cobra.Command, args []string) error {
 		}
 		sides = [][]*v1alpha1.SealedSecret{old, sides[0]}
 	}
-	keys, err := f.openKeys(cmd)
+	keys, err := f.keys.open(cmd)
 	if err != nil {
 		return err
 	}
@@ -84,22 +86,20 @@ func (f *sealDiffFlags) run(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// sealedIn are the SealedSecrets of a file.
+// sealedIn are the SealedSecrets of a file. Only /dev/null may have none: a
+// file that should have, and has not, must not pass for one of which everything
+// is new.
 func sealedIn(path string, in *stdin) ([]*v1alpha1.SealedSecret, error) {
-	var content []byte
-	var err error
-	if path == "-" {
-		path = "stdin"
-		content, err = in.read("a file of SealedSecrets")
-	} else {
-		content, err = seal.ReadFile(path)
-	}
+	content, err := in.file(path, "a file of SealedSecrets")
 	if err != nil {
 		return nil, err
 	}
 	f, err := seal.ParseFile(content)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", titleOf(path), err)
+	case len(f.Objects) == 0 && path != os.DevNull:
+		return nil, fmt.Errorf("%s: there is no SealedSecret in it (%s stands for a file that is not there)", titleOf(path), os.DevNull)
 	}
 	var out []*v1alpha1.SealedSecret
 	for _, o := range f.Objects {

@@ -13,9 +13,8 @@ import (
 
 // sealRotateFlags are the flags of `tacit seal rotate`.
 type sealRotateFlags struct {
-	openerFlags
-	dry       bool
-	namespace string
+	sealedFiles
+	dry bool
 }
 
 func sealRotateCommand() *cobra.Command {
@@ -35,17 +34,11 @@ time. An object that does not open stays as it is and is told of; the status is
 		Example: `  tacit seal rotate --dry-run deploy/
   tacit seal rotate deploy/
   tacit seal rotate --keys backup.age --identity me.txt deploy/`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return arguments("DIR...")(cmd, args)
-			}
-			return nil
-		},
+		Args: arguments("DIR..."),
 		RunE: f.run,
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.dry, "dry-run", false, "say what would change, and write nothing")
-	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of the objects that name none")
 	f.add(flags)
 	return cmd
 }
@@ -55,47 +48,38 @@ func (f *sealRotateFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	r := report{out: cmd.OutOrStdout()}
-	for _, arg := range args {
-		paths, err := seal.Files(arg)
-		if err != nil {
-			return err
-		}
-		for _, path := range paths {
-			if err := f.file(cmd, path, by, &r); err != nil {
-				return err
-			}
-		}
-	}
-	if r.objects == 0 && r.failed == 0 {
-		return errors.New("there is no SealedSecret in it")
-	}
-	return r.err("left as they are")
+	return f.eachFile(cmd, args, "left as they are", func(path string, r *report) error {
+		return f.file(cmd, path, by, r)
+	})
 }
 
-// file rotates one file. Its error ends the command: the next file would fare
-// no better.
+// file rotates one file.
 func (f *sealRotateFlags) file(cmd *cobra.Command, path string, by seal.Opener, r *report) error {
-	before, err := seal.ReadFile(path)
+	if path == "-" {
+		return errors.New("it cannot be changed in place: give files and directories")
+	}
+	before, err := readFile(cmd, path)
 	if err != nil {
-		r.fail(path, err)
-		return nil
+		return err
 	}
 	after, objects, err := seal.Rotate(cmd.Context(), before, f.namespace, by)
-	switch {
-	case errors.Is(err, seal.ErrFile):
-		r.fail(path, err)
-		return nil
-	case err != nil:
-		return fmt.Errorf("%s: %w", path, err)
+	if err != nil {
+		return err
 	}
 	if !f.dry && !bytes.Equal(before, after) {
-		if err := seal.WriteFile(path, after, 0o644); err != nil {
-			return err
+		// The cluster was asked meanwhile, and that may have taken its time.
+		err := seal.Edit(path, func(now []byte) ([]byte, error) {
+			if !bytes.Equal(before, now) {
+				return nil, seal.ErrChanged
+			}
+			return after, nil
+		})
+		if err != nil {
+			r.fail(path, err)
+			return nil
 		}
 	}
 	for _, o := range objects {
-		r.objects++
 		place := fmt.Sprintf("%s: %s", path, o.Title)
 		switch {
 		case o.Problem != nil:

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -17,7 +16,7 @@ import (
 type sealSetFlags struct {
 	seal.Set
 	file, literal string
-	remove        bool
+	remove, empty bool
 	certs         certFlags
 }
 
@@ -44,6 +43,7 @@ do not, that cannot be known.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.file, "from-file", "", "file with the value, to the byte; - is stdin")
 	flags.StringVar(&f.literal, "from-literal", "", "the value; others on this machine can see it: better pipe it in")
+	flags.BoolVar(&f.empty, "allow-empty", false, "seal an empty value")
 	flags.BoolVar(&f.remove, "remove", false, "take the key out")
 	flags.StringVar(&f.Name, "name", "", "name of the SealedSecret, if the file has several")
 	flags.StringVarP(&f.Namespace, "namespace", "n", "", "namespace of the SealedSecret, if the file has several or does not name it")
@@ -60,48 +60,64 @@ func (f *sealSetFlags) run(cmd *cobra.Command, path, key string) error {
 	case literal && f.file != "":
 		return errors.New("--from-literal and --from-file contradict each other; give one")
 	}
-	before, err := seal.ReadFile(path)
-	if err != nil {
+	f.Key = key
+	if err := f.gather(cmd, path, literal); err != nil {
 		return err
 	}
-	f.Key = key
-	var after []byte
-	if f.remove {
-		after, err = f.Remove(before)
-	} else {
-		after, err = f.sealed(cmd, before, literal)
-	}
+	var done string
+	err := seal.Edit(path, func(content []byte) (after []byte, err error) {
+		if f.remove {
+			after, done, err = f.Remove(content)
+		} else {
+			after, done, err = f.Do(rand.Reader, content)
+		}
+		return after, err
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if bytes.Equal(before, after) {
-		return nil
-	}
-	return seal.WriteFile(path, after, 0o644)
+	terminalOf(cmd).tell(done)
+	return nil
 }
 
-func (f *sealSetFlags) sealed(cmd *cobra.Command, before []byte, literal bool) ([]byte, error) {
+// gather brings the value, and what to seal it for. Both may take long: the
+// file is looked at before, so that nobody types in vain, and read after it.
+func (f *sealSetFlags) gather(cmd *cobra.Command, path string, literal bool) error {
+	if f.remove {
+		return nil
+	}
+	content, err := readFile(cmd, path)
+	if err != nil {
+		return err
+	}
+	if err := f.Check(content); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	in := &stdin{terminal: terminalOf(cmd)}
-	var err error
+	if f.Value, err = f.value(in, literal); err != nil {
+		return err
+	}
+	if f.Value.Len() == 0 && !f.empty {
+		return errors.New("the value is empty: --allow-empty if that is meant, --remove takes the key out")
+	}
+	f.To, err = f.certs.certificates(in)
+	return err
+}
+
+func (f *sealSetFlags) value(in *stdin, literal bool) (secret.Value, error) {
 	switch {
 	case literal:
-		f.Value = secret.NewString(f.literal)
+		return secret.NewString(f.literal), nil
 	case f.file != "" && f.file != "-":
-		var content []byte
-		content, err = readQuietly(f.file)
-		f.Value = secret.New(content)
+		content, err := readQuietly(in.cmd, f.file)
+		if err != nil {
+			return secret.Value{}, fmt.Errorf("--from-file: %w", err)
+		}
+		return secret.New(content), nil
 	case in.typed():
-		f.Value, err = in.ask("Value of " + f.Key)
-	default:
-		f.Value, err = piped(in)
+		return in.ask("Value of " + f.Key)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if f.To, err = f.certs.certificates(cmd.Context(), in); err != nil {
-		return nil, err
-	}
-	return f.Do(rand.Reader, before)
+	return piped(in)
 }
 
 // piped reads a value, and tells of the newline that echo leaves.
@@ -111,7 +127,7 @@ func piped(in *stdin) (secret.Value, error) {
 		return secret.Value{}, err
 	}
 	if text := string(content); strings.HasSuffix(text, "\n") && strings.Count(text, "\n") == 1 {
-		tell(in.out, []string{"the value ends with a newline, which is sealed too (printf %s leaves none)"})
+		in.tell("the value ends with a newline, which is sealed too (printf %s leaves none)")
 	}
 	return secret.New(content), nil
 }

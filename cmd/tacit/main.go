@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -12,8 +13,9 @@ import (
 )
 
 func main() {
-	// The signals stay caught until the process ends.
-	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks for an end, the second makes one.
+	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, release)
 	os.Exit(run(ctx, os.Args[1:]))
 }
 
@@ -21,11 +23,16 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	cmd := newCommand() //nolint:contextcheck // commands take their context from ExecuteContext
 	cmd.SetArgs(args)
-	if err := cmd.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "tacit: "+err.Error())
-		return 1
+	ran, err := cmd.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "tacit: interrupted")
+		return statusInterrupted
 	}
-	return 0
+	fmt.Fprintln(os.Stderr, "tacit: "+err.Error())
+	return statusOf(ran, err)
 }
 
 func newCommand() *cobra.Command {

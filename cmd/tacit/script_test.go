@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(tests{m}, map[string]func(){
-		"tacit":   func() { os.Exit(run(context.Background(), os.Args[1:])) },
+		"tacit":   main,
 		"sealkit": func() { os.Exit(sealkit(context.Background(), os.Args[1:])) },
 	})
 }

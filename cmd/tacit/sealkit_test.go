@@ -102,7 +102,11 @@ func openAs(ctx context.Context, name, path string) error {
 	if err != nil {
 		return err
 	}
-	f, err := seal.OpenFile(path)
+	content, err := seal.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	f, err := seal.ParseFile(content)
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -22,36 +22,92 @@ import (
 //   - What was asked for goes to stdout, and nothing else: it may be piped on.
 //   - What is worth knowing goes to stderr, a line each, as "tacit: …".
 //   - A mistake ends the command with status 1 and one line on stderr that names
-//     the thing, the cause and the way out.
+//     the thing, the cause and the way out. Where 1 is an answer the status of a
+//     mistake is 2, as with diff(1).
+//   - Ctrl-C and SIGTERM end it at once, with status 130, also where it waits for
+//     a keyboard or a pipe; the terminal is left as it was.
 //   - No value, key or passphrase is ever printed; nor is a word of the command
 //     line that may be one because it stands in the wrong place.
 //   - A terminal is asked, without an echo. Nobody else is: what is missing is
 //     a mistake then.
 //   - Files are written whole or not at all.
 
-// terminal is who types, if somebody does.
-type terminal struct {
-	in  io.Reader
-	out io.Writer
+// What a command ends with, other than 0 and 1.
+const (
+	statusTrouble     = 2
+	statusInterrupted = 130 // as a shell has it of what SIGINT ended
+)
+
+// oneIsAnAnswer marks a command whose status 1 is no mistake.
+const oneIsAnAnswer = "tacit/one-is-an-answer"
+
+// statusOf is the exit status of a command that ended with an error.
+func statusOf(cmd *cobra.Command, err error) int {
+	if _, marked := cmd.Annotations[oneIsAnAnswer]; marked && !errors.Is(err, errDiffers) {
+		return statusTrouble
+	}
+	return 1
 }
 
-func terminalOf(cmd *cobra.Command) terminal { return terminal{cmd.InOrStdin(), cmd.ErrOrStderr()} }
+// until does what may wait for ever, for a keyboard or a pipe, but no longer
+// than until the command shall end. What waits then is left to the end of the
+// process.
+func until[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := do()
+		done <- result{value, err}
+	}()
+	select {
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	case r := <-done:
+		return r.value, r.err
+	}
+}
+
+// terminal is who types, if somebody does.
+type terminal struct{ cmd *cobra.Command }
+
+func terminalOf(cmd *cobra.Command) terminal { return terminal{cmd} }
+
+// tell says what is worth knowing.
+func (t terminal) tell(lines ...string) { tell(t.cmd.ErrOrStderr(), lines) }
+
+// keyboard is the file that is typed into; nil if nobody types.
+func (t terminal) keyboard() *os.File {
+	f, ok := t.cmd.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return f
+}
 
 // typed reports whether what is read comes from a keyboard.
-func (t terminal) typed() bool {
-	f, ok := t.in.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
+func (t terminal) typed() bool { return t.keyboard() != nil }
 
 // ask reads a line that does not show.
 func (t terminal) ask(what string) (secret.Value, error) {
-	f, ok := t.in.(*os.File)
-	if !ok {
+	f := t.keyboard()
+	if f == nil {
 		return secret.Value{}, errors.New("there is no terminal to ask")
 	}
-	fmt.Fprint(t.out, what+": ")
-	line, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(t.out)
+	ctx, out := t.cmd.Context(), t.cmd.ErrOrStderr()
+	before, err := term.GetState(int(f.Fd()))
+	if err != nil {
+		return secret.Value{}, fmt.Errorf("read from the terminal: %w", err)
+	}
+	fmt.Fprint(out, what+": ")
+	line, err := until(ctx, func() ([]byte, error) { return term.ReadPassword(int(f.Fd())) })
+	fmt.Fprintln(out)
+	if ctx.Err() != nil {
+		return secret.Value{}, errors.Join(ctx.Err(), term.Restore(int(f.Fd()), before))
+	}
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("read from the terminal: %w", err)
 	}
@@ -70,18 +126,39 @@ func (s *stdin) read(purpose string) ([]byte, error) {
 	}
 	s.used = purpose
 	if s.typed() {
-		fmt.Fprintf(s.out, "tacit: type %s, and end it with Ctrl-D\n", purpose)
+		s.tell("type " + purpose + ", and end it with Ctrl-D")
 	}
-	content, err := seal.ReadBounded(s.in)
+	content, err := until(s.cmd.Context(), func() ([]byte, error) { return seal.ReadBounded(s.cmd.InOrStdin()) })
 	if err != nil {
 		return nil, fmt.Errorf("read %s from stdin: %w", purpose, err)
 	}
 	return content, nil
 }
 
+// file reads a file, or stdin if it is called "-".
+func (s *stdin) file(path, purpose string) ([]byte, error) {
+	if path == "-" {
+		return s.read(purpose)
+	}
+	return readFile(s.cmd, path)
+}
+
+// titleOf is what messages call such a file.
+func titleOf(path string) string {
+	if path == "-" {
+		return "stdin"
+	}
+	return path
+}
+
+// readFile reads a file, or a pipe by its name.
+func readFile(cmd *cobra.Command, path string) ([]byte, error) {
+	return until(cmd.Context(), func() ([]byte, error) { return seal.ReadFile(path) })
+}
+
 // readQuietly reads a file whose name may be a value in the wrong place.
-func readQuietly(path string) ([]byte, error) {
-	content, err := seal.ReadFile(path)
+func readQuietly(cmd *cobra.Command, path string) ([]byte, error) {
+	content, err := readFile(cmd, path)
 	var failed *fs.PathError
 	if errors.As(err, &failed) {
 		return nil, fmt.Errorf("the file cannot be read: %w", failed.Err)
@@ -94,16 +171,27 @@ func oneLine(content []byte) secret.Value {
 	return secret.New(bytes.TrimSuffix(bytes.TrimSuffix(content, []byte("\n")), []byte("\r")))
 }
 
-// arguments wants as many as there are names, and quotes none.
+// arguments wants as many as there are names, or more if the last ends in
+// "...", and quotes none.
 func arguments(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) == len(names):
 			return nil
-		case len(names) == 0:
-			return fmt.Errorf("%s takes no argument of this kind (see: %s --help)", cmd.CommandPath(), cmd.CommandPath())
+		case len(names) > 0 && strings.HasSuffix(names[len(names)-1], "...") && len(args) > len(names):
+			return nil
+		case len(names) > 0:
+			return fmt.Errorf("want %s (see: %s --help)", strings.Join(names, " "), cmd.CommandPath())
 		}
-		return fmt.Errorf("want %s (see: %s --help)", strings.Join(names, " "), cmd.CommandPath())
+		hint := ""
+		cmd.SuggestionsMinimumDistance = 2
+		switch near := cmd.SuggestionsFor(args[0]); {
+		case len(near) > 0 && args[0] != "":
+			hint = ": did you mean " + cmd.CommandPath() + " " + strings.Join(near, " or ") + "?"
+		case cmd.Flags().Lookup("file") != nil:
+			hint = ": a manifest comes with --file FILE, or on stdin"
+		}
+		return fmt.Errorf("%s takes no argument of this kind%s (see: %s --help)", cmd.CommandPath(), hint, cmd.CommandPath())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -36,9 +37,56 @@ type Object struct {
 
 const bom = "\xef\xbb\xbf"
 
+// FindSealed is ParseFile for a file of which nothing is known: one that does
+// not so much as mention a SealedSecret need not be YAML.
+func FindSealed(content []byte) (*File, error) {
+	if !mentions(content) {
+		return &File{}, nil
+	}
+	return ParseFile(content)
+}
+
+// mentions reports that there may be a SealedSecret in it.
+func mentions(content []byte) bool {
+	return bytes.Contains(content, []byte(v1alpha1.SealedSecretKind))
+}
+
+// ErrFile is what errors are that are about one file alone, and ErrTemplate
+// what those are of a file, or an object, that another program has yet to
+// render.
+var (
+	ErrFile     = errors.New("the file cannot be used")
+	ErrTemplate = errors.New("it is a template: it must be rendered first")
+)
+
+// fileError is one about a file, or of a template.
+type fileError struct {
+	error
+	template bool
+}
+
+// Is implements the interface of errors.Is.
+func (e fileError) Is(target error) bool {
+	return target == ErrFile || e.template && target == ErrTemplate
+}
+
+// Unwrap implements the interface of errors.Is and errors.As.
+func (e fileError) Unwrap() error { return e.error }
+
+// brace begins what Helm and its like put in.
+const brace = "{{"
+
 // ParseFile reads a file. One without SealedSecrets is none of its business,
-// but no error.
+// but no error. Its errors are ErrFile.
 func ParseFile(content []byte) (*File, error) {
+	f, err := parseFile(content)
+	if err != nil {
+		return nil, fileError{err, bytes.Contains(content, []byte(brace))}
+	}
+	return f, nil
+}
+
+func parseFile(content []byte) (*File, error) {
 	body := bytes.TrimPrefix(content, []byte(bom))
 	docs, err := parseYAML(body)
 	if err != nil {
@@ -141,6 +189,16 @@ func (o *Object) Title() string {
 		return name
 	}
 	return o.Namespace + "/" + name
+}
+
+// template reports that something of the object is yet to be put in. What its
+// own template says is for the operator, and may well look so.
+func (o *Object) template() bool {
+	words := []string{o.Name, o.Namespace}
+	for key, value := range o.Spec.EncryptedData {
+		words = append(words, key, value)
+	}
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, brace) })
 }
 
 // content is the node that a document or an alias stands for.

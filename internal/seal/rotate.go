@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,14 +14,41 @@ import (
 	"github.com/tacit-secrets/tacit/internal/sealing"
 )
 
-// Files are the manifests under a directory, or the file itself; links are not
-// followed, and what Git keeps is left alone.
-func Files(root string) ([]string, error) {
-	if target, err := filepath.EvalSymlinks(root); err == nil {
-		root = target
+// Files are the manifests under directories, and the files that are named
+// themselves, sorted and each once. Links are not followed, and what Git keeps
+// is left alone. A name of something else, "-" or a pipe, stays as it is.
+func Files(roots ...string) ([]string, error) {
+	var out []string
+	for _, root := range roots {
+		found, err := filesUnder(root)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+func filesUnder(root string) ([]string, error) {
+	if root == "-" {
+		return []string{root}, nil
+	}
+	info, err := os.Stat(root)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.IsDir() && !info.Mode().IsRegular():
+		return []string{root}, nil
+	}
+	if root, err = filepath.EvalSymlinks(root); err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{root}, nil
 	}
 	var out []string
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -32,10 +60,6 @@ func Files(root string) ([]string, error) {
 		switch strings.ToLower(filepath.Ext(path)) {
 		case ".yaml", ".yml", ".json":
 			out = append(out, path)
-		default:
-			if path == root {
-				out = append(out, path)
-			}
 		}
 		return nil
 	})
@@ -51,24 +75,13 @@ type Rotated struct {
 	Problem error
 }
 
-// ErrFile is what errors are that are about one file alone.
-var ErrFile = errors.New("the file cannot be used")
-
-type fileError struct{ error }
-
-// Is implements the interface of errors.Is.
-func (fileError) Is(target error) bool { return target == ErrFile }
-
 // Rotate has the values of every object of a file sealed for the newest key,
 // and returns the new content. What fails stays as it was. The error is one of
 // asking, or ErrFile.
 func Rotate(ctx context.Context, content []byte, namespace string, by Opener) ([]byte, []Rotated, error) {
-	if !mentions(content) {
-		return content, nil, nil
-	}
-	f, err := ParseFile(content)
+	f, err := FindSealed(content)
 	if err != nil {
-		return content, nil, fileError{err}
+		return content, nil, err
 	}
 	var report []Rotated
 	var changes []Change
@@ -93,12 +106,15 @@ func Rotate(ctx context.Context, content []byte, namespace string, by Opener) ([
 	}
 	out, err := f.Apply(changes...)
 	if err != nil {
-		return content, nil, fileError{err}
+		return content, nil, fileError{error: err}
 	}
 	return out, report, nil
 }
 
 func rotateOne(ctx context.Context, o *Object, namespace string, by Opener) ([]Change, error) {
+	if o.template() {
+		return nil, objectError{ErrTemplate}
+	}
 	placed := o.placed(namespace)
 	if _, err := wellFormed(placed); err != nil {
 		return nil, objectError{err}

@@ -27,18 +27,28 @@ type Set struct {
 	ChangeRecipients bool
 }
 
-// Do returns the content of the file with the key's value set.
-func (s *Set) Do(random io.Reader, content []byte) ([]byte, error) {
+// Check finds in a file what would be set, so that nobody is asked for a value
+// in vain.
+func (s *Set) Check(content []byte) error {
+	if len(validation.IsConfigMapKey(s.Key)) > 0 {
+		return errors.New("this is no key of a Secret: one is made of letters, digits, '-', '_' and '.'")
+	}
+	_, _, err := s.open(content)
+	return err
+}
+
+// Do returns the content of the file with the key's value set, and what it did.
+func (s *Set) Do(random io.Reader, content []byte) (after []byte, done string, err error) {
+	if err := s.Check(content); err != nil {
+		return nil, "", err
+	}
 	f, o, err := s.open(content)
 	if err != nil {
-		return nil, err
-	}
-	if len(validation.IsConfigMapKey(s.Key)) > 0 {
-		return nil, errors.New("this is no key of a Secret: one is made of letters, digits, '-', '_' and '.'")
+		return nil, "", err
 	}
 	if !s.ChangeRecipients {
 		if err := o.sameRecipients(s.To, s.Key); err != nil {
-			return nil, fmt.Errorf("%s: %w", o.Title(), err)
+			return nil, "", fmt.Errorf("%s: %w", o.Title(), err)
 		}
 	}
 	namespace := o.Namespace
@@ -47,22 +57,32 @@ func (s *Set) Do(random io.Reader, content []byte) ([]byte, error) {
 	}
 	scope := ScopeOf(o.Annotations)
 	if err := checkPlace(namespace, o.Name, scope); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	text, err := sealing.Seal(random, s.To, labelOf(namespace, o.Name, scope), s.Value)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return f.Apply(Change{Object: o, Key: s.Key, Value: text})
+	after, err = f.Apply(Change{Object: o, Key: s.Key, Value: text})
+	what := "added"
+	if _, had := o.Spec.EncryptedData[s.Key]; had {
+		what = "sealed anew"
+	}
+	return after, s.did(o, what), err
 }
 
-// Remove returns the content of the file without the key.
-func (s *Set) Remove(content []byte) ([]byte, error) {
+// Remove returns the content of the file without the key, and what it did.
+func (s *Set) Remove(content []byte) (after []byte, done string, err error) {
 	f, o, err := s.open(content)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return f.Apply(Change{Object: o, Key: s.Key})
+	after, err = f.Apply(Change{Object: o, Key: s.Key})
+	return after, s.did(o, "removed"), err
+}
+
+func (s *Set) did(o *Object, what string) string {
+	return fmt.Sprintf("%s: key %s: %s", o.Title(), s.Key, what)
 }
 
 func (s *Set) open(content []byte) (*File, *Object, error) {

@@ -2,8 +2,6 @@ package seal_test
 
 import (
 	"crypto/rand"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,7 +21,7 @@ func TestSetKeepsTheScope(t *testing.T) {
 		// What the template says of the scope counts for nothing.
 		o.Spec.Template.Metadata.Annotations = map[string]string{"sealedsecrets.bitnami.com/cluster-wide": "true"}
 		set := seal.Set{Key: "password", Value: value("next"), To: []sealing.Certificate{a.Newest()}}
-		after, err := set.Do(rand.Reader, text(t, o))
+		after, _, err := set.Do(rand.Reader, text(t, o))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,44 +60,13 @@ func TestSetRefusesOtherRecipients(t *testing.T) {
 		"a broken value":       {[]byte(strings.Replace(string(one), "password: ", "password: canary!", 1)), []sealing.Certificate{a.Newest()}, ""},
 	} {
 		set := seal.Set{Key: "password", Value: value("canary-3"), To: c.to}
-		_, err := set.Do(rand.Reader, c.file)
+		_, _, err := set.Do(rand.Reader, c.file)
 		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "canary")) {
 			t.Errorf("%s: %v", name, err)
 		}
 		set.ChangeRecipients = true
-		if _, err := set.Do(rand.Reader, c.file); (err == nil) != (len(c.to) > 0) {
+		if _, _, err := set.Do(rand.Reader, c.file); (err == nil) != (len(c.to) > 0) {
 			t.Errorf("%s, though: %v", name, err)
 		}
-	}
-}
-
-func TestAFileIsWrittenWholeAndKeepsItsRights(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
-	if err := os.WriteFile(path, []byte("old"), 0o640); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("file", link); err != nil {
-		t.Fatal(err)
-	}
-	if err := seal.WriteFile(link, []byte("new"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o640 {
-		t.Errorf("%v, %v", info.Mode(), err)
-	}
-	if got, err := os.ReadFile(path); err != nil || string(got) != "new" {
-		t.Errorf("%s, %v", got, err)
-	}
-	if to, err := os.Readlink(link); err != nil || to != "file" {
-		t.Errorf("the link leads to %q, %v", to, err)
-	}
-	if err := seal.WriteNew(path, []byte("x")); err == nil || !strings.Contains(err.Error(), "is there already") {
-		t.Error(err)
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
-		t.Errorf("%v are left, %v", left, err)
 	}
 }

@@ -26,6 +26,9 @@ type Verdict struct {
 // it opens. namespace is that of objects which name none. The error is one of
 // asking, not of the object.
 func Verify(ctx context.Context, o *Object, namespace string, by Opener) (Verdict, error) {
+	if o.template() {
+		return Verdict{Problem: ErrTemplate}, nil
+	}
 	placed := o.placed(namespace)
 	notes, problem := wellFormed(placed)
 	if problem == nil && by != nil {
