@@ -47,7 +47,7 @@ func Export(w io.Writer, secrets []corev1.Secret, to ...age.Recipient) ([]Fault,
 		s.Type = corev1.SecretTypeTLS // a key of another type opens too
 		kept, id, err := bare(&s)
 		if err != nil {
-			faults = append(faults, Fault{secrets[i].Name, err.Error()})
+			faults = append(faults, Fault{Secret: secrets[i].Name, Problem: err.Error()})
 			continue
 		}
 		kept.Name = KeyName(id, 0)

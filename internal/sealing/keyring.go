@@ -34,6 +34,8 @@ type Options struct {
 	// Renew is the age at which another key is made; negative: only a cluster
 	// without any gets one.
 	Renew time.Duration
+	// Now tells the time; it is time.Now.
+	Now func() time.Time
 	// Backup: the keys are those of a backup, and messages say so.
 	Backup bool
 }
@@ -96,6 +98,9 @@ func NewKeyring(secrets Secrets, opts Options) *Keyring {
 	if opts.Renew == 0 {
 		opts.Renew = defaultRenew
 	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
 	return &Keyring{secrets: secrets, opts: opts, parsed: map[string]parsed{}, changed: make(chan struct{})}
 }
 
@@ -124,26 +129,18 @@ func (r *Keyring) Fits(s *delivery.Sealed) bool {
 	return true
 }
 
-// Faults are the key Secrets of which something is broken.
-func (r *Keyring) Faults() []Fault { return slices.Clone(r.now().faults) }
+// Faults are the key Secrets of which something is broken, or the certificate
+// not valid though it is the newest.
+func (r *Keyring) Faults() []Fault {
+	keys := r.now()
+	return append(slices.Clone(keys.faults), keys.untimely(r.opts.Now())...)
+}
 
 // Keys are those that open, the newest first.
 func (r *Keyring) Keys() []Key {
 	var out []Key
 	for _, k := range r.now().keys {
 		out = append(out, k.Key)
-	}
-	return out
-}
-
-// Certificates are what can be sealed for, the newest first: that one is what
-// to publish.
-func (r *Keyring) Certificates() []Certificate {
-	var out []Certificate
-	for _, k := range r.now().keys {
-		if k.cert != nil {
-			out = append(out, *k.cert)
-		}
 	}
 	return out
 }

@@ -55,6 +55,9 @@ func create(t testing.TB, secrets corev1client.SecretInterface, all ...*corev1.S
 
 func loaded(t testing.TB, secrets sealing.Secrets, opts sealing.Options) *sealing.Keyring {
 	t.Helper()
+	if opts.Now == nil {
+		opts.Now = func() time.Time { return start.AddDate(1, 0, 0) } // all pairs are valid
+	}
 	r := sealing.NewKeyring(secrets, opts)
 	if err := r.Load(t.Context()); err != nil {
 		t.Fatal(err)

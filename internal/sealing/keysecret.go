@@ -48,23 +48,32 @@ type ringKey struct {
 type Fault struct {
 	// Secret is its name, and Problem what is wrong with it.
 	Secret, Problem string
+	UID             types.UID
+	// Opens: what was sealed for the key opens nevertheless.
+	Opens bool
 }
 
 // String is the fault as one sentence.
 func (f Fault) String() string { return "Secret " + f.Secret + ": " + f.Problem }
+
+// fault is what is wrong with the certificate of a key that opens.
+func (k *ringKey) fault(format string, args ...any) Fault {
+	return Fault{Secret: k.secret, UID: k.uid, Opens: true, Problem: corev1.TLSCertKey + ": " + fmt.Sprintf(format, args...)}
+}
 
 // readKey reads a key Secret. A key may come with a fault: then it opens, but
 // is not sealed for.
 func readKey(s *corev1.Secret) (*ringKey, *Fault) {
 	key, err := ParseKey(secret.New(s.Data[corev1.TLSPrivateKeyKey]))
 	if err != nil {
-		return nil, &Fault{s.Name, fmt.Sprintf("%s holds no key that can be used: %v. What was sealed for it does not open until it is restored",
-			corev1.TLSPrivateKeyKey, err)}
+		return nil, &Fault{Secret: s.Name, UID: s.UID, Problem: fmt.Sprintf(
+			"%s holds no key that can be used: %v. What was sealed for it does not open until it is restored", corev1.TLSPrivateKeyKey, err)}
 	}
 	k := &ringKey{Key: key, secret: s.Name, uid: s.UID, label: labelOf(s), since: s.CreationTimestamp.Time}
 	cert, err := ownCertificate(s.Data[corev1.TLSCertKey], key)
 	if err != nil {
-		return k, &Fault{s.Name, fmt.Sprintf("%s: %v. The key opens what was sealed for it; nothing new is sealed for it", corev1.TLSCertKey, err)}
+		fault := k.fault("%v. The key opens what was sealed for it; nothing new is sealed for it", err)
+		return k, &fault
 	}
 	k.cert, k.since = cert, cert.NotBefore
 	return k, nil

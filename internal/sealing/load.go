@@ -50,7 +50,9 @@ func onlyMarked(o *metav1.ListOptions) { o.LabelSelector = KeyLabel }
 
 // onlyFirst narrows to the key that the original made when it did not mark them
 // yet.
-func (r *Keyring) onlyFirst(o *metav1.ListOptions) { o.FieldSelector = "metadata.name=" + r.opts.Prefix }
+func (r *Keyring) onlyFirst(o *metav1.ListOptions) {
+	o.FieldSelector = "metadata.name=" + r.opts.Prefix
+}
 
 func (r *Keyring) unreadable(err error) error {
 	return fmt.Errorf("read the keys in namespace %s: %w", r.opts.Namespace, err)

@@ -45,9 +45,9 @@ func (r *Keyring) Reseal(ctx context.Context, random io.Reader, s delivery.Seale
 	if err != nil {
 		return nil, err
 	}
-	certs := r.Certificates()
-	if len(certs) == 0 {
-		return nil, &delivery.Error{Kind: delivery.Unavailable, Message: "there is no key to seal for yet: one is made within minutes"}
+	newest, err := r.Newest()
+	if err != nil {
+		return nil, err
 	}
 	out := make(map[string]string, len(s.Entries))
 	err = o.each(func(entry, ciphertext string) error {
@@ -56,7 +56,7 @@ func (r *Keyring) Reseal(ctx context.Context, random io.Reader, s delivery.Seale
 		if err != nil {
 			return err
 		}
-		out[entry], err = Reseal(random, o.order(id), certs[0], s.Label(), ciphertext)
+		out[entry], err = Reseal(random, o.order(id), newest, s.Label(), ciphertext)
 		return err
 	})
 	if err != nil {

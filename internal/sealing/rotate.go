@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -56,28 +55,17 @@ func (r *Keyring) Rotate(ctx context.Context, now time.Time) (string, error) {
 }
 
 // look reports whether a new key is due in the cluster as it is now, and which
-// is the newest; nil if nothing can be sealed for any.
+// one it follows; nil if nothing can be sealed for any.
 func (r *Keyring) look(ctx context.Context, now time.Time) (*ringKey, bool, error) {
 	if err := r.Load(ctx); err != nil {
 		return nil, false, err
 	}
-	newest := r.newest()
-	switch {
-	case newest == nil:
-		return nil, true, nil
-	case r.opts.Renew < 0:
-		return newest, false, nil
+	keys := r.now()
+	if newest := keys.newest(now); newest != nil {
+		return newest, r.opts.Renew >= 0 && now.Sub(newest.cert.NotBefore) >= r.opts.Renew, nil
 	}
-	return newest, now.Sub(newest.cert.NotBefore) >= r.opts.Renew || newest.cert.Expired(now) != nil, nil
-}
-
-// newest is the key that is sealed for.
-func (r *Keyring) newest() *ringKey {
-	keys := r.now().keys
-	if i := slices.IndexFunc(keys, func(k ringKey) bool { return k.cert != nil }); i >= 0 {
-		return &keys[i]
-	}
-	return nil
+	before := keys.certified() // and expired, or of another year
+	return before, before == nil || r.opts.Renew >= 0, nil
 }
 
 // name is that of a new key after the newest: the same on every replica, and
