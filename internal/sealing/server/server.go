@@ -32,8 +32,9 @@ import (
 
 // Keys are those of the cluster; a sealing.Keyring.
 type Keys interface {
-	// Certificates are what to seal for, the newest first.
-	Certificates() []sealing.Certificate
+	// Newest is the certificate to seal for, or a *delivery.Error why there is
+	// none.
+	Newest() (sealing.Certificate, error)
 	// Open opens all entries or none.
 	Open(ctx context.Context, s delivery.Sealed) (secret.Data, error)
 	// Reseal returns all entries, such that the newest key opens them.
@@ -87,13 +88,13 @@ func (s *Server) Handler() http.Handler {
 // certificate answers with the newest alone: kubeseal would take the first of
 // several, other programs perhaps another.
 func (s *Server) certificate(w http.ResponseWriter, _ *http.Request) {
-	certs := s.opts.Keys.Certificates()
-	if len(certs) == 0 {
-		s.fail(w, &failure{http.StatusServiceUnavailable, "there is no key to seal for yet: try again in a moment"})
+	newest, err := s.opts.Keys.Newest()
+	if err != nil {
+		s.fail(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-pem-file")
-	_, _ = w.Write(certs[0].PEM()) // who went away needs no answer
+	_, _ = w.Write(newest.PEM()) // who went away needs no answer
 }
 
 func (s *Server) verify(ctx context.Context, w http.ResponseWriter, o *object) error {

@@ -186,6 +186,8 @@ func TestTheNewestCertificateIsPublished(t *testing.T) {
 	if none.Header().Get("Retry-After") == "" {
 		t.Error("nobody is told to try again")
 	}
+	unread := serve(sealing.NewKeyring(cluster{}, sealing.Options{Namespace: "vault"}), nil).ask(http.MethodGet, "/v1/cert.pem", http.NoBody)
+	wants(t, unread, http.StatusServiceUnavailable, "the keys in namespace vault could not be read yet: may the operator list and watch Secrets there?")
 }
 
 func TestHealth(t *testing.T) {
