@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tacit-secrets/tacit/internal/backend"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/engine/fetch"
 	"github.com/tacit-secrets/tacit/internal/engine/shape"
@@ -227,6 +228,10 @@ func (r *run) store(ctx context.Context, got fetch.Result, data secret.Data) err
 	}
 	changed, err := r.job.Stores.Write(ctx, dest.Store, dest.Key, data)
 	if err != nil {
+		// A write that was not answered may have been done.
+		if kind := backend.KindOf(err); kind != backend.Unavailable && kind != backend.Throttled {
+			r.giveBack(ctx)
+		}
 		return fetch.Failure(&delivery.Source{Field: "destination", Store: dest.Store, Remote: delivery.Remote{Key: dest.Key}}, err)
 	}
 	r.out.Destination.Places = 1

@@ -159,7 +159,15 @@ func (r *run) lentDigest(data secret.Data, id string) string {
 // unused gives back new credentials that no place took: another try takes
 // others.
 func (r *run) unused(ctx context.Context) {
-	if r.out.Lease.Change != delivery.LeaseIssued || r.out.Destination.Places > 0 || len(r.job.Places) == 0 {
+	if r.out.Destination.Places == 0 && len(r.job.Places) > 0 {
+		r.giveBack(ctx)
+	}
+}
+
+// giveBack revokes the lease that this run took, for credentials that nobody
+// has. If that fails it ends by itself.
+func (r *run) giveBack(ctx context.Context) {
+	if r.out.Lease.Change != delivery.LeaseIssued {
 		return
 	}
 	if r.job.Stores.Revoke(ctx, r.job.Plan.Sources[0].Store, r.out.Lease.Held.ID) == nil {

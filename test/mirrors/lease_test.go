@@ -231,3 +231,25 @@ func TestCredentialsLentIntoVaultAreKeptThereToo(t *testing.T) {
 		t.Error("what stays in Vault was revoked")
 	}
 }
+
+// TestCredentialsThatAStoreRefusesDoNotPileUp: what could not be put there is
+// given back.
+func TestCredentialsThatAStoreRefusesDoNotPileUp(t *testing.T) {
+	l := newBed(t).Lending("1h", "2h")
+	id, secret, err := l.Vault.AppRole(t.Context(), l.Rules()) // without the right to write
+	l.Must(err)
+	l.Set(l.NS, "approle", "role-id", id, "secret-id", secret)
+	l.Apply(mirrortest.Between("db", l.Path, "secret/data/$NS/db", poll))
+	l.Eventually(func() error {
+		if n := l.Takeouts(); n < 3 {
+			return fmt.Errorf("%d tries", n)
+		}
+		return nil
+	})
+	l.Eventually(func() error {
+		if lent := l.Lent(); len(lent) > 1 {
+			return fmt.Errorf("the database has %v", lent)
+		}
+		return nil
+	})
+}
