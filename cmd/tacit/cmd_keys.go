@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -63,9 +64,12 @@ func keysBackupCommand() *cobra.Command {
 passphrase or for age recipients. Whoever can open the file can open every
 SealedSecret of the cluster.
 
-A new key is made every 30 days: back them up as often. The file is age's, and
-what is in it a manifest: age --decrypt FILE | kubectl apply -f - restores it
-where there is no Tacit.`,
+A new key is made every 30 days: back them up as often. If a key is broken, the
+others are written, and the status is 1.
+
+The file is age's, and what is in it a manifest, where each key has a name that
+no other key has: age --decrypt FILE | kubectl create -f - restores it where
+there is no Tacit.`,
 		Example: `  tacit keys backup -o keys.age
   tacit keys backup -o keys.age --recipient age1…`,
 		Args: arguments(),
@@ -83,6 +87,11 @@ func (f *keysBackupFlags) run(cmd *cobra.Command) error {
 	if f.output == "" {
 		return errors.New("say where to write the backup: --output FILE")
 	}
+	if f.output != "-" {
+		if err := seal.Unwritten(f.output); err != nil {
+			return err
+		}
+	}
 	to, err := f.to(cmd)
 	if err != nil {
 		return err
@@ -92,8 +101,10 @@ func (f *keysBackupFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	text, n, faults, err := store.Backup(cmd.Context(), to...)
+	var lacks []string
 	for _, fault := range faults {
 		tell(cmd.ErrOrStderr(), []string{fault.String() + "; it is left out"})
+		lacks = append(lacks, fault.Secret)
 	}
 	if err != nil {
 		return err
@@ -106,7 +117,14 @@ func (f *keysBackupFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	tell(cmd.ErrOrStderr(), []string{fmt.Sprintf("%d keys are backed up", n)})
+	backedUp := fmt.Sprintf("%d keys are backed up", n)
+	if n == 1 {
+		backedUp = "1 key is backed up"
+	}
+	if len(lacks) > 0 { // who looks at the status alone must notice
+		return fmt.Errorf("%s, but not what Secret %s held: restore it, or delete it", backedUp, strings.Join(lacks, " and Secret "))
+	}
+	tell(cmd.ErrOrStderr(), []string{backedUp})
 	return nil
 }
 
@@ -140,9 +158,11 @@ func keysRestoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Bring the keys of a backup back into a cluster",
-		Long: `Bring the keys of a backup back into a cluster. It overwrites nothing: if the
-cluster has another Secret under the name of one, nothing is restored. Keys that
-the cluster has made since stay, and the newest is what is sealed for.
+		Long: `Bring the keys of a backup into a cluster; - is stdin. It changes nothing that is
+there: a key that the cluster has stays as it is, whatever its Secret is called,
+and where something else has the name of a key, that gets another. All keys open
+then, the cluster's own and those of the backup, and the newest is what is
+sealed for.
 
 A running Tacit takes them at once; Sealed Secrets must be restarted.`,
 		Example: `  tacit keys restore keys.age
@@ -156,9 +176,12 @@ A running Tacit takes them at once; Sealed Secrets must be restarted.`,
 }
 
 func (f *keysRestoreFlags) run(cmd *cobra.Command, path string) error {
-	text, err := seal.ReadBackup(path)
+	text, err := f.read(cmd, path)
 	if err != nil {
 		return err
+	}
+	if path == "-" {
+		path = "stdin"
 	}
 	with, err := f.backup.identities(cmd)
 	if err != nil {
@@ -181,9 +204,25 @@ func (f *keysRestoreFlags) run(cmd *cobra.Command, path string) error {
 		if r.There {
 			what = "is there already"
 		}
+		if r.State != sealing.KeyActive {
+			what += fmt.Sprintf(", and out of use: it is labelled %q", r.State)
+		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", r.Secret, what)
 	}
 	return err
+}
+
+func (f *keysRestoreFlags) read(cmd *cobra.Command, path string) ([]byte, error) {
+	return until(cmd.Context(), func() ([]byte, error) {
+		if path != "-" {
+			return seal.ReadBackup(path)
+		}
+		text, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 2*sealing.MaxBackup))
+		if err != nil {
+			return nil, fmt.Errorf("read the backup from stdin: %w", err)
+		}
+		return text, nil
+	})
 }
 
 func keysListCommand() *cobra.Command {

@@ -27,8 +27,10 @@ func Unwritten(path string) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s is there already, and is not overwritten: choose another name", path)
 	}
-	_, err := os.Stat(filepath.Dir(path))
-	return err
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("%s cannot be written: %w", path, err)
+	}
+	return nil
 }
 
 // Store is the cluster's keeper of keys, reached with a user's rights.

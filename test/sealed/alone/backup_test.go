@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"filippo.io/age"
-	"filippo.io/age/armor" //nolint:misspell // its name
+	ascii "filippo.io/age/armor" //nolint:misspell // its name
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -68,7 +68,7 @@ func (s started) keysIn() []corev1.Secret {
 // the keys go to another cluster's namespace.
 func (s started) kubectl(to bed, verb string) {
 	s.T.Helper()
-	r, err := age.Decrypt(armor.NewReader(bytes.NewReader(s.backup)), s.id)
+	r, err := age.Decrypt(ascii.NewReader(bytes.NewReader(s.backup)), s.id)
 	s.Must(err)
 	text, err := io.ReadAll(r)
 	s.Must(err)
