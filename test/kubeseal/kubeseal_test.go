@@ -197,7 +197,11 @@ func TestReEncrypt(t *testing.T) {
 	b := newBed(t)
 	before := b.online()
 	old := b.sealed(b.manifest("db", "pw-1"))
-	key, cert, err := sealing.Generate(2048, time.Now().Add(time.Minute), time.Hour)
+	was, err := sealing.ParseCertificates([]byte(before))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, cert, err := sealing.Generate(2048, was[0].NotBefore.Add(time.Second), 365*24*time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
