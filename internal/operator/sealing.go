@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -32,6 +31,9 @@ type SealedOptions struct {
 	RenewPeriod time.Duration
 	// Bits of new keys; 0 is 4096.
 	Bits int
+	// Privileged are the namespaces whose SealedSecrets may make Secrets of the
+	// types that the cluster itself acts on; "*" is all.
+	Privileged []string
 }
 
 // keys are the cluster's, and what opens sealed data with them.
@@ -100,23 +102,7 @@ func (k *keys) open(ctx context.Context, s delivery.Sealed) (secret.Data, string
 		return nil, "", ctx.Err()
 	}
 	defer func() { <-k.slots }()
-	got, key, err := k.ring.Unseal(ctx, s)
-	return got, key, k.suspect(err)
-}
-
-// suspect tells of a broken key whom no other key serves: it may be the one.
-func (k *keys) suspect(err error) error {
-	var refused *delivery.Error
-	faults := k.ring.Faults()
-	if len(faults) == 0 || !errors.As(err, &refused) || refused.Kind != delivery.Refused {
-		return err
-	}
-	out := *refused
-	out.Message += fmt.Sprintf("; it may need a key that is broken, in namespace %s, %s", k.where, faults[0])
-	if more := len(faults) - 1; more > 0 {
-		out.Message += fmt.Sprintf("; and %d more", more)
-	}
-	return &out
+	return k.ring.Unseal(ctx, s)
 }
 
 // load reads the keys before anything is opened, so that a start fails nothing
@@ -126,45 +112,6 @@ func (k *keys) load(ctx context.Context, log logr.Logger) {
 	defer cancel()
 	if err := k.ring.Load(ctx); err != nil {
 		log.Error(err, "SealedSecrets wait for the keys", "namespace", k.where)
-	}
-}
-
-// keyWatch keeps the keys as they are in the cluster, on every replica: who
-// takes over has them then.
-type keyWatch struct {
-	*keys
-	starter starter
-}
-
-// NeedLeaderElection implements manager.LeaderElectionRunnable.
-func (*keyWatch) NeedLeaderElection() bool { return false }
-
-// Start implements manager.Runnable.
-func (w *keyWatch) Start(ctx context.Context) error {
-	if !w.starter.await(ctx, logr.Discard()) {
-		return nil
-	}
-	log := w.starter.mgr.GetLogger().WithName("keys")
-	go w.tell(ctx, log)
-	return w.ring.Watch(logr.NewContext(ctx, log))
-}
-
-// tell logs what is wrong with key Secrets: whoever broke one looks there.
-func (w *keyWatch) tell(ctx context.Context, log logr.Logger) {
-	told := map[sealing.Fault]bool{}
-	for {
-		changed := w.ring.Changed()
-		for _, fault := range w.ring.Faults() {
-			if !told[fault] {
-				log.Info("a key cannot be used as it should", "namespace", w.where, "fault", fault.String())
-			}
-			told[fault] = true
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return
-		}
 	}
 }
 

@@ -22,7 +22,7 @@ func (o *opener) explain(ciphertext string, err error) error {
 	case stopped != nil:
 		return stopped
 	case retired != nil:
-		return faulty(ErrNoKey, "it was sealed for a key that is out of use: Secret %s is labelled %q; seal it again, for the newest key", retired.secret, retired.label)
+		return faulty(errFound, "it was sealed for a key that is out of use: Secret %s is labelled %q; seal it again, for the newest key", retired.secret, retired.label)
 	case len(o.ring.keys) == 0:
 		return faulty(ErrNoKey, "this cluster has no key to open it with: restore the keys from a backup")
 	case errors.Is(err, errOtherKeys) && o.backup:
@@ -35,7 +35,7 @@ func (o *opener) explain(ciphertext string, err error) error {
 	case failed != nil:
 		return failed
 	case scope != "":
-		return faulty(ErrNoKey, "it was sealed %s, and the object says %s: seal it again, or let the object say the same", scope, s.Scope)
+		return faulty(errFound, "it was sealed %s, and the object says %s: seal it again, or let the object say the same", scope, s.Scope)
 	}
 	return o.elsewhere(err)
 }
@@ -50,9 +50,9 @@ func (o *opener) elsewhere(err error) error {
 	}[s.Scope]
 	switch {
 	case errors.Is(err, errOtherLabel) && o.backup:
-		return faulty(ErrNoKey, "it was sealed for a key of the backup, but %s", elsewhere)
+		return faulty(errFound, "it was sealed for a key of the backup, but %s", elsewhere)
 	case errors.Is(err, errOtherLabel):
-		return faulty(ErrNoKey, "it was sealed for this cluster, but %s", elsewhere)
+		return faulty(errFound, "it was sealed for this cluster, but %s", elsewhere)
 	case o.backup:
 		return faulty(ErrNoKey, "none of the backup's keys (%d) opens it: it was sealed for another cluster, or after the backup was made, or %s", len(o.ring.keys), elsewhere)
 	}

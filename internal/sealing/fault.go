@@ -25,6 +25,10 @@ var (
 	errOtherLabel = fmt.Errorf("%w under this label", ErrNoKey)
 )
 
+// errFound: no key opens it, and it was found out why. Nothing else is
+// suspected then.
+var errFound = fmt.Errorf("%w, for a known reason", ErrNoKey)
+
 // fault is an error of a kind, in a user's words. The errors of decoders are
 // not wrapped: they quote their input.
 type fault struct {

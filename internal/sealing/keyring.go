@@ -58,6 +58,7 @@ type Keyring struct {
 	ring    ring
 	parsed  map[string]parsed
 	changed chan struct{}
+	noted   chan struct{}
 }
 
 // ring is the keys as they are at one time. It is never changed.
@@ -101,7 +102,7 @@ func NewKeyring(secrets Secrets, opts Options) *Keyring {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Keyring{secrets: secrets, opts: opts, parsed: map[string]parsed{}, changed: make(chan struct{})}
+	return &Keyring{secrets: secrets, opts: opts, parsed: map[string]parsed{}, changed: make(chan struct{}), noted: make(chan struct{})}
 }
 
 // Changed is closed when the keys become others than they are at the call:
@@ -110,6 +111,14 @@ func (r *Keyring) Changed() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.changed
+}
+
+// Noted is closed when anything becomes other than it is at the call: the keys,
+// their certificates, or what is broken of them.
+func (r *Keyring) Noted() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.noted
 }
 
 // Lost counts how often a key went that had opened: it was deleted, broken or

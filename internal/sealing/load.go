@@ -1,6 +1,7 @@
 package sealing
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -173,10 +174,15 @@ func (r *Keyring) set(all []*corev1.Secret) {
 	if slices.ContainsFunc(r.ring.keys, func(k ringKey) bool { return !holds(next.keys, k.ID) }) {
 		next.lost++
 	}
-	if !r.ring.loaded || !same(next.keys, r.ring.keys) || !same(next.retired, r.ring.retired) {
+	others := !r.ring.loaded || !same(next.keys, r.ring.keys) || !same(next.retired, r.ring.retired)
+	if others {
 		next.turn++
 		close(r.changed)
 		r.changed = make(chan struct{})
+	}
+	if others || !slices.Equal(next.faults, r.ring.faults) || !slices.EqualFunc(next.keys, r.ring.keys, sameCertificate) {
+		close(r.noted)
+		r.noted = make(chan struct{})
 	}
 	r.ring = next
 }
@@ -197,6 +203,13 @@ func holds(keys []ringKey, id KeyID) bool {
 
 func same(a, b []ringKey) bool {
 	return slices.EqualFunc(a, b, func(a, b ringKey) bool { return a.ID == b.ID && a.label == b.label })
+}
+
+func sameCertificate(a, b ringKey) bool {
+	if a.cert == nil || b.cert == nil {
+		return a.cert == b.cert
+	}
+	return bytes.Equal(a.cert.der, b.cert.der)
 }
 
 // ordered takes each key once, from a Secret with its certificate if there is

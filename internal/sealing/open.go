@@ -72,8 +72,9 @@ type opener struct {
 	ring   ring
 	sealed *delivery.Sealed
 	memory *memory
-	// backup: the keys are those of one.
+	// backup: the keys are those of one. where is their namespace.
 	backup bool
+	where  string
 	// last is the key that fitted the entry before, or the object's last time:
 	// its entries are mostly sealed at once.
 	last KeyID
@@ -92,7 +93,7 @@ func (r *Keyring) opener(ctx context.Context, s *delivery.Sealed) (*opener, erro
 		return nil, &delivery.Error{Kind: delivery.Malformed, Err: ErrTooLarge,
 			Message: fmt.Sprintf("it has %d entries: %d are the most", len(s.Entries), MaxEntries)}
 	}
-	return &opener{stop: ctx.Err, ring: now, sealed: s, memory: &r.memory, backup: r.opts.Backup, last: parseKeyID(s.Key)}, nil
+	return &opener{stop: ctx.Err, ring: now, sealed: s, memory: &r.memory, backup: r.opts.Backup, where: r.opts.Namespace, last: parseKeyID(s.Key)}, nil
 }
 
 func (o *opener) data() (secret.Data, error) {
@@ -112,6 +113,7 @@ func (o *opener) data() (secret.Data, error) {
 func (o *opener) each(do func(entry, ciphertext string) error) error {
 	var failed []string
 	var first error
+	found := false
 	kind := delivery.Malformed
 	for _, entry := range slices.Sorted(maps.Keys(o.sealed.Entries)) {
 		err := do(entry, o.sealed.Entries[entry])
@@ -126,6 +128,7 @@ func (o *opener) each(do func(entry, ciphertext string) error) error {
 		if errors.Is(err, ErrNoKey) {
 			kind = delivery.Refused
 		}
+		found = found || errors.Is(err, errFound)
 		failed = append(failed, fmt.Sprintf("%s: %v", quote(entry), err))
 		if len(failed) == maxFailures && len(o.sealed.Entries) > maxFailures {
 			failed = append(failed, "perhaps others too")
@@ -135,7 +138,34 @@ func (o *opener) each(do func(entry, ciphertext string) error) error {
 	if first == nil {
 		return nil
 	}
+	if kind == delivery.Refused && !found {
+		failed = append(failed, o.suspects()...)
+	}
 	return &delivery.Error{Kind: kind, Err: first, Message: "cannot be opened: " + strings.Join(failed, "; ")}
+}
+
+// maxSuspects is how many broken keys are named to who misses one.
+const maxSuspects = 3
+
+// suspects tells of the broken keys whom no other key serves: it may need one.
+func (o *opener) suspects() []string {
+	var names []string
+	var last Fault
+	for _, f := range o.ring.faults {
+		if !f.Opens {
+			names, last = append(names, f.Secret), f
+		}
+	}
+	which := last.String()
+	switch n := len(names); {
+	case n == 0:
+		return nil
+	case n > maxSuspects:
+		which = fmt.Sprintf("Secrets %s and %d more", strings.Join(names[:maxSuspects], ", "), n-maxSuspects)
+	case n > 1:
+		which = fmt.Sprintf("Secrets %s and %s", strings.Join(names[:n-1], ", "), names[n-1])
+	}
+	return []string{fmt.Sprintf("it may need a key that is broken, in namespace %s: %s", o.where, which)}
 }
 
 // told reports that the error tells about the ciphertext. Another is that of a

@@ -81,7 +81,7 @@ func TestBadKeysHurtNoOther(t *testing.T) {
 	b.Holds("good", values{"k": "v"})
 	b.Synced("good")
 	b.Fails("lost", "no key could decrypt secret", "a key that is broken, in namespace "+b.keys,
-		"Secret a-elliptic: tls.key holds no key that can be used: it is no RSA key", "and 4 more")
+		"Secrets a-elliptic, b-elliptic, c-empty and 2 more")
 	if b.Secret("lost") != nil {
 		t.Error("what does not open has a Secret")
 	}

@@ -1,9 +1,12 @@
 package alone_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tacit-secrets/tacit/test/sealed/sealedtest"
 )
@@ -51,4 +54,48 @@ func TestAKeyThatGoesIsToldAtOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestABrokenKeyIsToldAtOnce in the log and on its Secret, though the keys are
+// the same as before; and so is that it was mended.
+func TestABrokenKeyIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, 2048)
+	out, _ := b.serve(nil)
+	b.SealAndApply("app", values{"k": "1"}, "")
+	b.Synced("app")
+	logs := func(parts ...string) {
+		t.Helper()
+		b.Eventually(func() error {
+			for line := range strings.Lines(out.String()) {
+				if !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(line, p) }) {
+					return nil
+				}
+			}
+			return check(false, "the log does not tell %q", parts)
+		})
+	}
+	worse := b.Key.Secret(b.keys, "worse")
+	worse.Data["tls.key"] = []byte("x")
+	b.Must(b.Create(t.Context(), worse))
+	logs("level=ERROR", "tacit keys restore", "Secret worse: tls.key holds no key that can be used")
+	key := b.Key.Secret(b.keys, "sealed-secrets-keyabcde")
+	b.Must(b.Get(t.Context(), client.ObjectKeyFromObject(key), key))
+	whole := key.Data["tls.crt"]
+	sealedtest.Change(b.Bed, key, func(s *corev1.Secret) { s.Data["tls.crt"] = []byte("x") })
+	logs("level=ERROR", "a key opens, and cannot be sealed for", "Secret sealed-secrets-keyabcde: tls.crt: ")
+	b.Eventually(func() error {
+		list := &corev1.EventList{}
+		b.Must(b.List(t.Context(), list, client.InNamespace(b.keys)))
+		for _, e := range list.Items {
+			if e.InvolvedObject.UID == worse.UID && e.Type == corev1.EventTypeWarning && e.Reason == "BrokenKey" && strings.HasPrefix(e.Message, "tls.key holds no key") {
+				return nil
+			}
+		}
+		return check(false, "of %d events none tells of the broken key", len(list.Items))
+	})
+	sealedtest.Change(b.Bed, key, func(s *corev1.Secret) { s.Data["tls.crt"] = whole })
+	logs("was mended", "secret=sealed-secrets-keyabcde")
+	b.SealAndApply("app", values{"k": "2"}, "")
+	b.Holds("app", values{"k": "2"})
 }
