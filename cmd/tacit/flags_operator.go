@@ -29,6 +29,7 @@ func languageFlags(flags *pflag.FlagSet, f *operatorFlags) {
 	flags.StringVar((*string)(&l.Reloader.Strategy), "reload-strategy", string(reloader.EnvVars), "what a restart writes for Reloader's annotations: env-vars or annotations")
 	flags.StringVar(&l.Sealed.KeysNamespace, "sealed-keys-namespace", sealing.KeyNamespace, "namespace of the Secrets with the keys that open SealedSecrets")
 	flags.DurationVar(&l.Sealed.RenewPeriod, "sealed-key-renew-period", 30*24*time.Hour, "age at which a new key to seal for is made, the old ones staying; 0 makes none but the first")
+	flags.StringArrayVar(&l.Sealed.Privileged, "sealed-privileged-namespace", nil, `namespace whose SealedSecrets may make Secrets of the types kubernetes.io/service-account-token and bootstrap.kubernetes.io/token; repeat it for several, or "*" for all`)
 	flags.BoolVar(&l.VaultSyncStatus.AnyNamespace, "vaultsyncstatus-any-namespace", false, "let VaultSyncStatuses restart Deployments of other namespaces")
 }
 

@@ -16,7 +16,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// Err is the cause, for errors.Is; its text is not shown.
 	Err error
-	// Have and Want are what differs, of kind TargetType: two Secret types.
+	// Have and Want are what differs, of kind TargetType: two Secret types. Of
+	// kind TargetControlled, Have is the type that only the cluster itself acts
+	// on, if that is why.
 	Have, Want string
 }
 

@@ -88,7 +88,7 @@ func Languages(o LanguageOptions) []dialect.Language {
 		{
 			Name:       sealedSecrets,
 			Workers:    8,
-			Deliveries: []dialect.Deliveries{sealedsecrets.SealedSecrets()},
+			Deliveries: []dialect.Deliveries{sealedsecrets.With(sealedsecrets.Options{PrivilegedNamespaces: o.Sealed.Privileged})},
 		},
 		{
 			Name:       "reflector",

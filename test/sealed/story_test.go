@@ -198,5 +198,17 @@ template:
   type: kubernetes.io/service-account-token
   metadata: {annotations: {kubernetes.io/service-account.name: default}}
 `)
-	b.Fails("token", "acted on by the cluster itself")
+	b.Fails("token", "failed update: Secret token is not made: Secrets of type kubernetes.io/service-account-token are acted on by the cluster itself",
+		"--sealed-privileged-namespace="+b.NS)
+
+	b.Apply(`
+apiVersion: v1
+kind: Secret
+metadata: {name: theirs}
+type: bootstrap.kubernetes.io/token
+`)
+	b.SealAndApply("theirs", values{"k": "v"}, "")
+	b.Fails("theirs", `Resource "theirs" already exists and is not managed by SealedSecret`)
+	b.Annotate("theirs", "sealedsecrets.bitnami.com/managed", "true")
+	b.Fails("theirs", "is of type bootstrap.kubernetes.io/token, which the cluster itself acts on: delete it to have it made anew", "--sealed-privileged-namespace="+b.NS)
 }

@@ -8,6 +8,8 @@
 package sealedsecrets
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -32,10 +34,25 @@ const (
 	yes = "true"
 )
 
-// SealedSecrets returns the kind SealedSecret.
-func SealedSecrets() dialect.Deliveries { return sealedSecrets{} }
+// Options are what the operator's configuration says. The zero value allows
+// the least.
+type Options struct {
+	// PrivilegedNamespaces are those whose SealedSecrets may make Secrets of the
+	// types that the cluster itself acts on; Everywhere stands for all.
+	PrivilegedNamespaces []string
+}
 
-type sealedSecrets struct{}
+// Everywhere stands for all namespaces.
+const Everywhere = "*"
+
+// SealedSecrets returns the kind SealedSecret without options: what a manifest
+// says does not depend on them.
+func SealedSecrets() dialect.Deliveries { return With(Options{}) }
+
+// With returns the kind SealedSecret under these options.
+func With(o Options) dialect.Deliveries { return sealedSecrets{o} }
+
+type sealedSecrets struct{ opts Options }
 
 func kind() schema.GroupVersionKind {
 	return v1alpha1.GroupVersion().WithKind(v1alpha1.SealedSecretKind)
@@ -53,7 +70,7 @@ func (sealedSecrets) Kind() dialect.Kind {
 }
 
 // Translate implements dialect.Deliveries.
-func (sealedSecrets) Translate(obj client.Object) (delivery.Delivery, error) {
+func (s sealedSecrets) Translate(obj client.Object) (delivery.Delivery, error) {
 	ss, ok := obj.(*v1alpha1.SealedSecret)
 	if !ok {
 		return delivery.Delivery{}, dialect.WrongKind(v1alpha1.SealedSecretKind, obj)
@@ -63,6 +80,8 @@ func (sealedSecrets) Translate(obj client.Object) (delivery.Delivery, error) {
 		p.Unsupported("spec.data", "the deprecated form, a whole Secret in one value, is not opened; seal each value by itself, under spec.encryptedData")
 	}
 	owner := dialect.Object(kind(), ss)
+	dest := destination(ss, owner)
+	dest.Privileged = slices.Contains(s.opts.PrivilegedNamespaces, ss.Namespace) || slices.Contains(s.opts.PrivilegedNamespaces, Everywhere)
 	return delivery.Delivery{
 		Object: owner,
 		Sources: []delivery.Source{{
@@ -70,7 +89,7 @@ func (sealedSecrets) Translate(obj client.Object) (delivery.Delivery, error) {
 			Sealed: delivery.Sealed{Entries: ss.Spec.EncryptedData, Scope: scope(ss), Namespace: ss.Namespace, Name: ss.Name, Key: ss.Status.SealedFor},
 		}},
 		Shape:       shape(&ss.Spec.Template),
-		Destination: destination(ss, owner),
+		Destination: dest,
 		Schedule:    schedule(ss),
 		Warnings:    warnings(ss),
 	}, p.Err()

@@ -33,9 +33,13 @@ func (f failure) event() dialect.Event {
 	return dialect.Event{Warning: true, Reason: f.reason, Message: dialect.Cut(f.told, dialect.MaxEventMessage)}
 }
 
-// failureOf tells failures to open from failures to write.
-func failureOf(err *delivery.Error) failure {
+// failureOf tells failures to open from failures to write, of an object in the
+// namespace.
+func failureOf(namespace string, err *delivery.Error) failure {
 	cause := err.Message
+	if err.Kind == delivery.TargetControlled && err.Have != "" {
+		cause += "; who runs the operator can allow that type with --sealed-privileged-namespace=" + namespace
+	}
 	if err.Kind == delivery.Refused {
 		// There, only the keys refuse.
 		cause = strings.Replace(cause, entriesField+": cannot be opened: ", "no key could decrypt secret: ", 1)

@@ -51,7 +51,7 @@ func (sealedSecrets) Report(obj client.Object, out delivery.Outcome, now time.Ti
 		return nil
 	}
 	if out.Result == delivery.Failed {
-		f := failureOf(out.Err)
+		f := failureOf(ss.Namespace, out.Err)
 		if set(ss, statusFalse, f.message, false, now) {
 			return []dialect.Event{f.event()}
 		}

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,9 +32,7 @@ func (d Desired) with(cur state, keys []string) Desired {
 		return d
 	}
 	data := make(secret.Data, len(d.Data)+len(keys))
-	for k, v := range d.Data {
-		data[k] = v
-	}
+	maps.Copy(data, d.Data)
 	for _, k := range keys {
 		data[k] = secret.New(cur.full.Data[k])
 	}

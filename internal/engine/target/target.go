@@ -110,7 +110,7 @@ func (w *Writer) Apply(ctx context.Context, dest *Target, want Desired) (Result,
 		return Result{}, err
 	}
 	if privileged(dest, corev1.SecretType(want.Type)) {
-		return Result{}, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
+		return Result{}, &delivery.Error{Kind: delivery.TargetControlled, Have: want.Type, Message: fmt.Sprintf(
 			"%s is not made: Secrets of type %s are acted on by the cluster itself", dest.ref(), want.Type)}
 	}
 	if reserved(dest) {
@@ -141,6 +141,9 @@ func (w *Writer) Apply(ctx context.Context, dest *Target, want Desired) (Result,
 		return res, wrap(dest, err)
 	case err != nil:
 		return Result{}, wrap(dest, err)
+	}
+	if stays := kept(want, current); len(stays.Data) != len(want.Data) {
+		want, digest = stays, w.digest(dest, stays)
 	}
 	return w.update(ctx, dest.on(&current.meta), want, current, digest)
 }
@@ -272,7 +275,8 @@ func (w *Writer) current(ctx context.Context, dest *Target, wantType string) (st
 	known := seen != nil && mem.Name == dest.Name && mem.Version != "" && mem.Version == seen.ResourceVersion
 	// What comes to be of another type is read where it cannot be written, see
 	// unchangeable, and so is what may have to be refused for being immutable.
-	fixed := (dest.Creation == delivery.Marked || dest.Yield != nil) && mem.Type != wantType || dest.Yield != nil && mem.Immutable
+	fixed := (dest.Creation == delivery.Marked || dest.Yield != nil) && mem.Type != wantType || dest.Yield != nil && mem.Immutable ||
+		wantType == string(corev1.SecretTypeServiceAccountToken) // see kept
 	if known && mem.Immutable == dest.Immutable && !dest.on(&seen.ObjectMeta).merges() && !fixed {
 		return state{meta: seen.ObjectMeta, memory: mem, empty: mem.Empty, labels: mem.Labels, annotations: mem.Annotations}, nil
 	}

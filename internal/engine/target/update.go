@@ -80,6 +80,11 @@ func privileged(dest *Target, kind corev1.SecretType) bool {
 	return dest.kind() == kindSecret && !dest.Privileged && Privileged(string(kind))
 }
 
+func untouched(dest *Target, cur state, way string) error {
+	return &delivery.Error{Kind: delivery.TargetControlled, Have: string(cur.full.Type), Message: fmt.Sprintf(
+		"%s is of type %s, which the cluster itself acts on: %s", dest.ref(), cur.full.Type, way)}
+}
+
 // trusted are the ConfigMaps by which a cluster says whom to trust. Its own
 // controllers make them, and where one is not there yet, or not in use, nobody
 // else may: by namespace, which is empty for all of them.
@@ -194,14 +199,17 @@ func group(apiVersion string) string {
 // claim reports whether the write takes the Secret over from nobody, or why
 // it must not be written.
 func (w *Writer) claim(ctx context.Context, dest *Target, want Desired, cur state) (adopting bool, err error) {
+	untouchable := cur.full != nil && privileged(dest, cur.full.Type)
 	switch {
-	case cur.full != nil && privileged(dest, cur.full.Type):
-		return false, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
-			"%s is of type %s, which the cluster itself acts on: choose another name for the target", dest.ref(), cur.full.Type)}
+	case dest.Yield != nil:
+		if adopting, err = claimYield(dest, cur); err == nil && untouchable {
+			err = untouched(dest, cur, "delete it to have it made anew")
+		}
+		return adopting, err
+	case untouchable:
+		return false, untouched(dest, cur, "choose another name for the target")
 	case dest.Creation == delivery.Marked:
 		return claimMarked(dest, cur)
-	case dest.Yield != nil:
-		return claimYield(dest, cur)
 	}
 	switch controller(&cur.meta, dest) {
 	case sibling:
