@@ -13,8 +13,14 @@ import (
 // decision is what a workload needs.
 type decision struct {
 	// record as it is to be, and whether it differs from what it is.
-	record   rollout.Record
-	differs  bool
+	record  rollout.Record
+	differs bool
+	// found is the record on the workload; ours and theirs are as in rival.
+	found, ours, theirs rollout.Record
+	// contested: somebody else has replaced what we recorded; foreign: with
+	// entries of another key; own: there is a change that those do not know of.
+	contested, foreign, own bool
+
 	changed  []change
 	causes   []string
 	identity string // of the change, see rollout.Act.Cause
@@ -28,32 +34,32 @@ type change struct {
 }
 
 // decide compares what the workload runs with to what there is.
-func (r *reconciler) decide(ctx context.Context, e *entry) (decision, error) {
+func (r *reconciler) decide(ctx context.Context, e *entry, mem *memory) (decision, error) {
 	record, known := rollout.ReadRecord(e.Annotations)
-	d := decision{record: rollout.Record{}}
+	d := decision{record: rollout.Record{}, found: record, ours: mem.rival.record(e.Annotations[rollout.Recorded], record)}
 	for name, digest := range record {
 		if _, ok := rollout.Object(name, e.Namespace); !ok {
 			d.record[name] = digest
 		}
 	}
+	d.contested = mem.rival.contested(d.ours, d.found)
 	var identity []string
 	for _, ref := range e.candidates(r.objects, record) {
 		if r.objects[ref.Kind] == nil {
 			continue
 		}
-		old := record[rollout.Entry(ref)]
-		if !r.Runner.Known(old) {
-			old = "" // nothing, or by another key: as if never seen
-		}
-		now, wishes, err := r.look(ctx, e, ref, old)
+		it := r.entryOf(&mem.rival, &d, rollout.Entry(ref))
+		now, wishes, err := r.look(ctx, e, ref, it)
 		if err != nil {
 			return decision{}, err
 		}
 		if len(wishes) == 0 {
 			continue
 		}
-		entry, restarts := r.verdict(old, now)
-		d.record[rollout.Entry(ref)] = entry
+		entry, restarts := r.verdict(it.base, now)
+		d.record[it.name] = entry
+		restarts = restarts && entry != record[it.name]
+		d.meet(&mem.rival, it, restarts)
 		if !restarts {
 			continue
 		}
@@ -63,9 +69,10 @@ func (r *reconciler) decide(ctx context.Context, e *entry) (decision, error) {
 		}
 		d.changed = append(d.changed, change{delivery.Reloaded{Object: ref, Digest: now.digest, Container: container}, wishes})
 		d.causes = append(d.causes, ref.Kind+" "+ref.Name)
-		identity = append(identity, rollout.Entry(ref)+"@"+now.version)
+		identity = append(identity, it.name+"@"+now.version)
 	}
 	d.identity = strings.Join(identity, ",")
+	mem.rival.learn(&d)
 	d.differs = !maps.Equal(d.record, record) || !known && len(d.record) > 0
 	return d, nil
 }
@@ -73,19 +80,23 @@ func (r *reconciler) decide(ctx context.Context, e *entry) (decision, error) {
 // look returns an object as it is, and the wishes by which a change of it
 // restarts the workload. Of an object that is known to be gone, and of one
 // that nobody wishes for, nothing is read.
-func (r *reconciler) look(ctx context.Context, e *entry, ref delivery.ObjectRef, old string) (content, []*wish, error) {
+func (r *reconciler) look(ctx context.Context, e *entry, ref delivery.ObjectRef, it entryOf) (content, []*wish, error) {
 	gone := content{gone: true}
 	meta := r.objects.get(ref)
 	if meta == nil {
 		wishes := e.wishing(ref, nil, true)
-		if old != "" || len(wishes) == 0 {
+		if it.base != "" || len(wishes) == 0 {
 			return gone, wishes, nil
 		}
 		// Never seen: the watch of workloads may be ahead of this one.
 	} else if wishes := e.wishing(ref, meta.Annotations, false); len(wishes) == 0 {
 		return content{}, nil, nil
 	}
-	now, err := r.digests.of(ctx, ref, meta)
+	known := meta
+	if it.news {
+		known = nil // the watch may not have brought yet what that is about
+	}
+	now, err := r.digests.of(ctx, ref, known)
 	switch {
 	case err != nil:
 		return content{}, nil, err

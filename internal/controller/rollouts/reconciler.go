@@ -87,7 +87,7 @@ func (r *reconciler) run(ctx context.Context, e *entry, mem *memory) (again time
 			return 0, nil
 		}
 		var d decision
-		if d, err = r.decide(ctx, e); err != nil {
+		if d, err = r.decide(ctx, e, mem); err != nil {
 			return 0, err
 		}
 		again, err = r.act(ctx, e, &d, mem)
@@ -123,8 +123,15 @@ func (r *reconciler) act(ctx context.Context, e *entry, d *decision, mem *memory
 	if len(d.changed) > 0 && act.Marks == nil {
 		r.Runner.TellFailure(id, string(e.UID), "Changes detected, but "+id.String()+" has no containers of its own to restart")
 	}
+	wait, yields := r.yield(ctx, e, d, mem)
+	if yields {
+		act.Record, act.Marks = nil, nil
+	}
 	hold := e.hold()
 	until := hold.apply(&act, now)
+	if wait > 0 {
+		until = sooner(until, now.Add(wait))
+	}
 	if act.Marks == nil {
 		r.Runner.Limit.Leave(id, now)
 		mem.since, mem.told = time.Time{}, false
@@ -138,6 +145,9 @@ func (r *reconciler) act(ctx context.Context, e *entry, d *decision, mem *memory
 			act.Pause = nil // it begins with the restart
 		}
 	}
+	if !d.differs {
+		mem.rival.ours = e.Annotations[rollout.Recorded]
+	}
 	if act.Record == nil && act.Marks == nil && act.Pause == nil {
 		return remaining(until, now), nil
 	}
@@ -149,6 +159,9 @@ func (r *reconciler) act(ctx context.Context, e *entry, d *decision, mem *memory
 		return 0, err
 	}
 	mem.version = version
+	if act.Record != nil {
+		mem.rival.restored(act.Record, d.contested, now)
+	}
 	if act.Marks != nil {
 		r.tell(ctx, e, d, mem)
 	}

@@ -74,6 +74,9 @@ type Options struct {
 	OnCreate, OnDelete bool
 	// Workers is how many workloads are looked at together; default 16.
 	Workers int
+	// Patience is how long another operator, with another key, that has recorded
+	// last what a workload runs with is left to see to a change; default 1m.
+	Patience time.Duration
 	// Pause between looks for kinds that the API server does not serve yet;
 	// default 1m.
 	Pause time.Duration
@@ -88,6 +91,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Workers <= 0 {
 		o.Workers = 16
+	}
+	if o.Patience <= 0 {
+		o.Patience = time.Minute
 	}
 	if o.Pause <= 0 {
 		o.Pause = time.Minute

@@ -80,6 +80,7 @@ type memory struct {
 	told bool
 	// invalid is what was last said about its annotations.
 	invalid string
+	rival   rival
 }
 
 type memories struct {
