@@ -145,7 +145,9 @@ func TestWhatTheOriginalMadeIsTakenOver(t *testing.T) {
 		key := b.SealedSecret("app").Status.SealedFor
 		return check(key == b.Key.Fingerprint(t), "sealed for %q", key)
 	})
-	wrote := tap.Which(func(c testkit.Call) bool { return c.Writes() && (c.OnSecrets() || c.On("sealedsecrets") || c.On("events")) })
+	wrote := tap.Which(func(c testkit.Call) bool {
+		return c.Writes() && (c.OnSecrets() || c.On("sealedsecrets") || c.On("events"))
+	})
 	if len(wrote) != 1 || !wrote[0].On("sealedsecrets") {
 		t.Errorf("it wrote %v", wrote)
 	}
