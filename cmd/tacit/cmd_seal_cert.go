@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -66,9 +65,9 @@ func (o *openerFlags) certificate(cmd *cobra.Command) (sealing.Certificate, erro
 
 // newestOf is the certificate of the newest key of a backup.
 func newestOf(keys *seal.Keys) (sealing.Certificate, error) {
-	newest, ok := keys.Newest()
-	if !ok {
-		return newest, errors.New("--keys: there is no certificate in the backup")
+	newest, err := keys.Newest()
+	if err != nil {
+		return newest, fmt.Errorf("--keys: %w", err)
 	}
 	return newest, nil
 }

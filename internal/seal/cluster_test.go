@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/rest"
 
@@ -196,5 +197,22 @@ func TestOneObjectDoesNotKeepOthersFromRotating(t *testing.T) {
 	same, _, err := seal.Rotate(ctx, []byte(file), "", keysOf(t, a))
 	if !errors.Is(err, context.Canceled) || string(same) != file {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// Nothing is sealed for keys that expired.
+func TestNothingIsSealedForABackupOfExpiredKeys(t *testing.T) {
+	t.Parallel()
+	c, err := sealtest.NewCluster(time.Now().AddDate(-20, 0, 0), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, o := keysOf(t, c), sealed(t, plain, clusters()[0].Newest())
+	_, newest := keys.Newest()
+	_, moved := keys.Reseal(t.Context(), o)
+	for _, err := range []error{newest, moved} {
+		if err == nil || !strings.Contains(err.Error(), "expired on") || !strings.Contains(err.Error(), "make a backup of the keys that the cluster has now") {
+			t.Error(err)
+		}
 	}
 }

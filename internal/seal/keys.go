@@ -61,21 +61,11 @@ func (k *Keys) Data(ctx context.Context, o *v1alpha1.SealedSecret) (secret.Data,
 
 // Reseal implements Opener.
 func (k *Keys) Reseal(ctx context.Context, o *v1alpha1.SealedSecret) (map[string]string, error) {
-	certs := k.ring.Certificates()
-	if len(certs) == 0 {
-		return nil, errors.New("there is no certificate in the backup")
-	}
 	return k.ring.Reseal(ctx, rand.Reader, sealedOf(o))
 }
 
 // Newest is the certificate that Reseal seals for.
-func (k *Keys) Newest() (sealing.Certificate, bool) {
-	certs := k.ring.Certificates()
-	if len(certs) == 0 {
-		return sealing.Certificate{}, false
-	}
-	return certs[0], true
-}
+func (k *Keys) Newest() (sealing.Certificate, error) { return k.ring.Newest() }
 
 func sealedOf(o *v1alpha1.SealedSecret) delivery.Sealed {
 	return delivery.Sealed{Entries: o.Spec.EncryptedData, Scope: ScopeOf(o.Annotations), Namespace: o.Namespace, Name: o.Name}
