@@ -41,6 +41,9 @@ func (r *run) desired(got fetch.Result, shaped shape.Result) target.Desired {
 	plan := r.job.Plan
 	dest := &plan.Destination
 	want := target.Desired{Data: shaped.Data, Type: dest.Type, Stamps: r.stamps(got, shaped.Data)}
+	if s := &plan.Schedule; s.Policy == delivery.Watched && s.Current {
+		want.Varying = shaped.Varying
+	}
 	labels, annotations := map[string]string{}, map[string]string{}
 	if obj := got.Object; obj != nil {
 		if want.Type == "" {

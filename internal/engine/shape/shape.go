@@ -27,6 +27,9 @@ type Limits = tmpl.Limits
 type Result struct {
 	Data                secret.Data
 	Labels, Annotations map[string]string
+	// Varying are the keys whose template, in Template.Data, may render
+	// otherwise each time.
+	Varying []string
 }
 
 // Render shapes data. Without a template it comes out as it is; otherwise
@@ -96,9 +99,16 @@ func (s *shaper) all(t *delivery.Template) error {
 	} {
 		for _, key := range slices.Sorted(maps.Keys(part.texts)) {
 			field := fmt.Sprintf("%s.%s[%q]", t.Field, part.field, key)
-			out, err := s.run.Render(tmpl.Source{Text: part.texts[key]}, s.vars, t.Lax)
+			parsed, err := s.run.Parse(tmpl.Source{Text: part.texts[key]})
 			if err != nil {
 				return fail(field, err)
+			}
+			out, err := parsed.Render(s.vars, t.Lax)
+			if err != nil {
+				return fail(field, err)
+			}
+			if part.target == delivery.TargetData && parsed.Varies() {
+				s.out.Varying = append(s.out.Varying, key)
 			}
 			if fault := s.put(part.target, key, secret.New(out)); fault != "" {
 				return failed(field, "the key "+fault, nil)

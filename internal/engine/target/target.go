@@ -53,6 +53,10 @@ type Desired struct {
 	Data                secret.Data
 	Type                string
 	Labels, Annotations map[string]string
+	// Varying are keys of Data whose values are others each time they are made,
+	// and stay as they are in a Secret that was made before and is otherwise as
+	// desired.
+	Varying []string
 	// Stamps are annotations that tell of a write and cause none, unless they
 	// are missing or empty.
 	Stamps map[string]string
@@ -142,10 +146,11 @@ func (w *Writer) Apply(ctx context.Context, dest *Target, want Desired) (Result,
 	case err != nil:
 		return Result{}, wrap(dest, err)
 	}
-	if stays := kept(want, current); len(stays.Data) != len(want.Data) {
+	on := dest.on(&current.meta)
+	if stays, some := kept(on, want, current); some {
 		want, digest = stays, w.digest(dest, stays)
 	}
-	return w.update(ctx, dest.on(&current.meta), want, current, digest)
+	return w.update(ctx, on, want, current, digest)
 }
 
 // checkSize refuses what the API server would (ValidateSecret: the sum of the

@@ -12,6 +12,7 @@ var (
 	SprigReplaced = sprigReplaced
 	SprigDenied   = sprigDenied
 	Names         = names
+	Varying       = varying
 	CheckRounds   = checkRounds
 )
 

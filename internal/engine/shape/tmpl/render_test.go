@@ -292,6 +292,44 @@ func TestFunctionsTakeWhatTheOriginalsDo(t *testing.T) {
 	}
 }
 
+// What renders otherwise each time is known to.
+func TestVaryingTemplates(t *testing.T) {
+	t.Parallel()
+	varies := func(text string) bool {
+		t.Helper()
+		parsed, err := tmpl.Start(t.Context(), tmpl.Limits{}).Parse(tmpl.Source{Text: text})
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		return parsed.Varies()
+	}
+	for _, text := range []string{
+		`{{ randAlphaNum 9 }}`, `{{ if .a }}{{ .a | bcrypt }}{{ end }}`, `{{ $x := (list (uuidv4)) }}{{ $x }}`,
+		`{{ define "x" }}{{ genPrivateKey "ed25519" }}{{ end }}{{ template "x" }}`, `{{ date "2006" now }}`, `{{ printf "%s" (htpasswd "u" .a) }}`,
+	} {
+		if !varies(text) {
+			t.Errorf("%s is taken for the same each time", text)
+		}
+	}
+	for _, text := range []string{``, `{{ .a }}`, `now`, `{{ "now" }}`, `{{ .now }}`, `{{ .a | b64enc | sha256sum }}`, `{{ toDate "2006" "2020" }}`} {
+		if varies(text) {
+			t.Errorf("%s is taken for another each time", text)
+		}
+	}
+	for name := range tmpl.Varying {
+		if !tmpl.Names()[name] {
+			t.Errorf("%s is no function", name)
+		}
+	}
+	// sprig knows of some itself. Those that modify a date vary by the date.
+	same := sprig.HermeticTxtFuncMap()
+	for _, name := range tmpl.SprigAllowed {
+		if same[name] == nil && !tmpl.Varying[name] && name != "dateModify" && name != "date_modify" {
+			t.Errorf("%s varies, as sprig says", name)
+		}
+	}
+}
+
 func BenchmarkRender(b *testing.B) {
 	for name, text := range map[string]string{
 		"field": "{{ .user }}",
