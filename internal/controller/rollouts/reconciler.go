@@ -120,12 +120,11 @@ func (r *reconciler) act(ctx context.Context, e *entry, d *decision, mem *memory
 	if len(d.changed) > 0 {
 		act.Marks = d.marks(e, now)
 	}
-	if len(d.changed) > 0 && act.Marks == nil {
-		r.Runner.TellFailure(id, string(e.UID), "Changes detected, but "+id.String()+" has no containers of its own to restart")
-	}
 	wait, yields := r.yield(ctx, e, d, mem)
 	if yields {
 		act.Record, act.Marks = nil, nil
+	} else if len(d.changed) > 0 && act.Marks == nil {
+		r.Runner.TellFailure(id, string(e.UID), "Changes detected, but "+id.String()+" has no containers of its own to restart")
 	}
 	hold := e.hold()
 	until := hold.apply(&act, now)

@@ -38,7 +38,7 @@ func records(fields *metav1.FieldsV1) bool {
 			Annotations map[string]json.RawMessage `json:"f:annotations"`
 		} `json:"f:metadata"`
 	}
-	if fields == nil || json.Unmarshal(fields.Raw, &tree) != nil {
+	if fields == nil || json.Unmarshal(fields.GetRawBytes(), &tree) != nil {
 		return false
 	}
 	_, ok := tree.Metadata.Annotations["f:"+Recorded]

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
@@ -31,7 +32,11 @@ func TestWhoseARecordIs(t *testing.T) {
 			}
 		}
 		is("")
-		if _, err := b.runner.Apply(t.Context(), rollout.Act{Workload: w, Version: b.get(w).GetResourceVersion(), Record: rollout.Record{}}); err != nil {
+		err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { // its controller writes too
+			_, err := b.runner.Apply(t.Context(), rollout.Act{Workload: w, Version: b.get(w).GetResourceVersion(), Record: rollout.Record{}})
+			return err
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 		is("tacit")
