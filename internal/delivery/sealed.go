@@ -1,5 +1,7 @@
 package delivery
 
+import "time"
+
 // Sealed is data that stands encrypted in the manifest itself, for keys that
 // this cluster keeps.
 type Sealed struct {
@@ -13,6 +15,9 @@ type Sealed struct {
 	// Key is what Unseal said last time; a hint, which may be of no use. It
 	// spares a try with each of the cluster's keys.
 	Key string
+	// Made is when the object was; zero if that is unknown. A hint: what stands
+	// in it was mostly sealed for the newest key of then.
+	Made time.Time
 }
 
 // SealScope is where sealed data may be opened.

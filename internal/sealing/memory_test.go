@@ -105,6 +105,34 @@ func TestAHintSparesTheOtherKeys(t *testing.T) {
 	}
 }
 
+// Where many keys are taken over, an object is mostly sealed for that of its
+// time. One that is not costs one decryption more than without the guess.
+func TestTheKeyOfAnObjectsTimeIsTriedFirst(t *testing.T) {
+	t.Parallel()
+	const keys = 6
+	r, certs := ringOf(t, keys)
+	for _, c := range []struct {
+		made time.Time
+		to   int
+		want int
+	}{
+		{certs[4].NotBefore, 4, 1},
+		{certs[2].NotBefore.Add(time.Millisecond), 2, 1},
+		{certs[0].NotBefore.Add(time.Hour), 0, 1},
+		{certs[0].NotBefore.Add(time.Hour), 5, 6},       // made anew from an old file
+		{certs[3].NotBefore, 0, 2},                      // changed since
+		{certs[keys-1].NotBefore.Add(-time.Hour), 1, 2}, // older than all keys
+		{time.Time{}, 3, 4},                             // nobody knows
+	} {
+		r.memory = memory{}
+		s := object(t, 1, certs[c.to])
+		s.Made = c.made
+		if got, err := decryptions(t, r, s); err != nil || got != c.want {
+			t.Errorf("made %s, for key %d: %d decryptions, want %d; %v", c.made, c.to, got, c.want, err)
+		}
+	}
+}
+
 // Two workers that open objects of different keys do not lead each other
 // astray.
 func TestTheEntriesOfAnObjectFollowEachOther(t *testing.T) {

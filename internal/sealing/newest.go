@@ -65,6 +65,15 @@ func (r ring) certified() *ringKey {
 	return nil
 }
 
+// newestOf is the key that was sealed for at a time, as far as is known; none
+// for the zero time.
+func (r ring) newestOf(at time.Time) KeyID {
+	if i := slices.IndexFunc(r.keys, func(k ringKey) bool { return !k.since.After(at) }); i >= 0 {
+		return r.keys[i].ID
+	}
+	return KeyID{}
+}
+
 // untimely are the keys that would be sealed for if their certificates were
 // valid now: what somebody may wonder about.
 func (r ring) untimely(now time.Time) []Fault {

@@ -200,8 +200,8 @@ func (o *opener) open(ciphertext string) (secret.Value, KeyID, error) {
 }
 
 // order is the keys in the order in which they are tried: the one that is
-// known to fit, the one that fitted the entry before, the one that fitted
-// last of all, and the others from the newest.
+// known to fit, the one that fitted the entry before, the one that fitted last
+// of all, the newest of when the object was made, and the others from the newest.
 func (o *opener) order(known KeyID) []Key {
 	out := make([]Key, 0, len(o.ring.keys))
 	add := func(fits func(KeyID) bool) {
@@ -211,7 +211,7 @@ func (o *opener) order(known KeyID) []Key {
 			}
 		}
 	}
-	for _, id := range []KeyID{known, o.last, o.memory.latest()} {
+	for _, id := range []KeyID{known, o.last, o.memory.latest(), o.ring.newestOf(o.sealed.Made)} {
 		add(func(k KeyID) bool { return k == id })
 	}
 	add(func(KeyID) bool { return true })

@@ -86,7 +86,8 @@ func (s sealedSecrets) Translate(obj client.Object) (delivery.Delivery, error) {
 		Object: owner,
 		Sources: []delivery.Source{{
 			Field: entriesField, Take: delivery.TakeSealed,
-			Sealed: delivery.Sealed{Entries: ss.Spec.EncryptedData, Scope: scope(ss), Namespace: ss.Namespace, Name: ss.Name, Key: ss.Status.SealedFor},
+			Sealed: delivery.Sealed{Entries: ss.Spec.EncryptedData, Scope: scope(ss), Namespace: ss.Namespace, Name: ss.Name,
+				Key: ss.Status.SealedFor, Made: ss.CreationTimestamp.Time},
 		}},
 		Shape:       shape(&ss.Spec.Template),
 		Destination: dest,
