@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -16,7 +17,7 @@ import (
 // languageFlags are those about single languages.
 func languageFlags(flags *pflag.FlagSet, f *operatorFlags) {
 	l := &f.Languages
-	flags.StringArrayVar(&l.Without, "without", nil, "do not serve this language; repeat it for several (external-secrets, mirrors, doppler, vaultsyncstatus, sealed-secrets, reflector, kubed, reloader)")
+	flags.StringArrayVar(&l.Without, "without", nil, "do not serve this language; repeat it for several ("+strings.Join(operator.LanguageNames(), ", ")+")")
 	flags.StringArrayVar(&l.DopplerHosts, "doppler-host", nil, "host that DopplerSecrets and Doppler stores may name; repeat it for several (default: api.doppler.com)")
 	flags.StringVar(&l.DopplerURL, "doppler-url", os.Getenv("DOPPLER_BASE_URL"), "Doppler's API for stores, which name no host (default: $DOPPLER_BASE_URL, else https://api.doppler.com)")
 	flags.StringArrayVar(&l.DopplerNamespaces, "doppler-namespace", nil, "namespace from which DopplerSecrets reach every other; repeat it for several (default: doppler-operator-system)")

@@ -122,23 +122,44 @@ func (o LanguageOptions) kubed() kubed.Options {
 }
 
 // Workloads lists every language in which workloads ask to be restarted that
-// the options leave on. What a language of both kinds is called is one name.
+// the options leave on. What Doppler's operator serves of both kinds has one
+// name.
 func Workloads(o LanguageOptions) []dialect.Workloads {
-	all := []dialect.Workloads{reloader.New(o.Reloader), dopplerreload.New()}
-	return slices.DeleteFunc(all, func(l dialect.Workloads) bool { return slices.Contains(o.Without, l.Name()) })
+	var out []dialect.Workloads
+	for _, l := range workloads(o) {
+		if !slices.Contains(o.Without, l.name) {
+			out = append(out, l.Workloads)
+		}
+	}
+	return out
+}
+
+type namedWorkloads struct {
+	name string
+	dialect.Workloads
+}
+
+func workloads(o LanguageOptions) []namedWorkloads {
+	return []namedWorkloads{{"reloader", reloader.New(o.Reloader)}, {"doppler", dopplerreload.New()}}
+}
+
+// LanguageNames are those that LanguageOptions.Without can name.
+func LanguageNames() []string {
+	var names []string
+	for _, l := range Languages(LanguageOptions{}) {
+		names = append(names, l.Name)
+	}
+	for _, l := range workloads(LanguageOptions{}) {
+		if !slices.Contains(names, l.name) {
+			names = append(names, l.name)
+		}
+	}
+	return names
 }
 
 // check refuses names of languages that there are not, and hosts that are none.
 func (o LanguageOptions) check() error {
-	var known []string
-	for _, l := range Languages(LanguageOptions{}) {
-		known = append(known, l.Name)
-	}
-	for _, l := range Workloads(LanguageOptions{}) {
-		if !slices.Contains(known, l.Name()) {
-			known = append(known, l.Name())
-		}
-	}
+	known := LanguageNames()
 	for _, name := range o.Without {
 		if !slices.Contains(known, name) {
 			return fmt.Errorf("there is no language %q to do without; there are %s", name, strings.Join(known, ", "))
