@@ -286,9 +286,9 @@ func TestFailuresSayWhichEntryAndWhy(t *testing.T) {
 		"cut":                   {entry(raw[:300]), delivery.Malformed, `cut short`},
 		"cut by a little":       {entry(raw[:len(raw)-8]), delivery.Malformed, `changed or cut short since`},
 		"not base64":            {entry(canary), delivery.Malformed, `"password": it is not base64`},
-		"plain base64":          {entry("c2VjcmV0LWNhbmFyeQ=="), delivery.Malformed, `no sealed value`},
+		"plain base64":          {entry("c2VjcmV0LWNhbmFyeQ=="), delivery.Malformed, `"password": it was never sealed: it is base64 of something else, as in the data of a Secret; seal it`},
 		"too large":             {entry(strings.Repeat("A", 10<<20)), delivery.Malformed, `are the most`},
-		"too many":              {crowd, delivery.Malformed, `2049 entries`},
+		"too many":              {crowd, delivery.Malformed, `it has 2049 entries: 2048 are the most; divide them among several SealedSecrets`},
 	} {
 		got, err := r.Open(t.Context(), c.sealed)
 		var e *delivery.Error

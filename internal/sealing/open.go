@@ -91,7 +91,7 @@ func (r *Keyring) opener(ctx context.Context, s *delivery.Sealed) (*opener, erro
 		return nil, r.unloaded(nil)
 	case len(s.Entries) > MaxEntries:
 		return nil, &delivery.Error{Kind: delivery.Malformed, Err: ErrTooLarge,
-			Message: fmt.Sprintf("it has %d entries: %d are the most", len(s.Entries), MaxEntries)}
+			Message: fmt.Sprintf("it has %d entries: %d are the most; divide them among several SealedSecrets", len(s.Entries), MaxEntries)}
 	}
 	return &opener{stop: ctx.Err, ring: now, sealed: s, memory: &r.memory, backup: r.opts.Backup, where: r.opts.Namespace, last: parseKeyID(s.Key)}, nil
 }

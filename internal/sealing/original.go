@@ -62,7 +62,7 @@ func splitOriginal(ciphertext []byte) (wrapped, sealed []byte, err error) {
 	n := int(binary.BigEndian.Uint16(ciphertext))
 	switch rest := ciphertext[2:]; {
 	case n < 64 || n > maxBits/8:
-		return nil, nil, faulty(ErrMalformed, "it is no sealed value: no RSA key is as long as it says")
+		return nil, nil, faulty(ErrMalformed, "it was never sealed: it is base64 of something else, as in the data of a Secret; seal it")
 	case len(rest) < n+tagSize:
 		return nil, nil, errCut()
 	default:

@@ -51,7 +51,7 @@ func TestKeyErrors(t *testing.T) {
 		"rewrite, no convert": {`{"a/b":"` + canary + `"}`, extract("k", "", regex("x", "y")), delivery.Malformed, `the key "a/b" has characters`},
 		"too long":            {`{"` + strings.Repeat("k", 254) + `":"` + canary + `"}`, extract("k", ""), delivery.Malformed, "has 254 characters"},
 		"dot":                 {`{".":"` + canary + `"}`, extract("k", ""), delivery.Malformed, `must not be "."`},
-		"dots":                {`{"..a":"` + canary + `"}`, extract("k", ""), delivery.Malformed, `must not begin with ".."`},
+		"dots":                {`{"..a":"` + canary + `"}`, extract("k", ""), delivery.Malformed, `must not begin with "..": rename it`},
 		"regexp":              {`{"a":"` + canary + `"}`, extract("k", "", regex("(", "")), delivery.Invalid, "rewrite[0].regexp: error parsing regexp"},
 		"transform parse":     {`{"a":"` + canary + `"}`, extract("k", "", regex("a", "b"), transform("{{ nope }}")), delivery.Invalid, `rewrite[1].transform: line 1: function "nope" not defined`},
 		"transform exec":      {`{"a":"` + canary + `"}`, extract("k", "", transform("{{ range 9999999999 }}{{ end }}")), delivery.Malformed, "rewrite[0].transform: takes more than"},

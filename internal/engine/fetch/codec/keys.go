@@ -19,9 +19,9 @@ func KeyFault(key string) string {
 	case len(key) > maxKey:
 		return fmt.Sprintf("has %d characters, and a Secret's key at most %d", len(key), maxKey)
 	case key == ".":
-		return "must not be \".\""
+		return "must not be \".\": rename it"
 	case strings.HasPrefix(key, ".."):
-		return "must not begin with \"..\""
+		return "must not begin with \"..\": rename it"
 	}
 	for _, r := range key {
 		if !allowed(r) {
