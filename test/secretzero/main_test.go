@@ -133,7 +133,7 @@ func (b *bed) read(words map[string]string) {
 func (b *bed) seal(file int, key, value string) {
 	b.T.Helper()
 	set := seal.Set{Key: key, Value: secret.NewString(value), To: []sealing.Certificate{b.cert}}
-	out, err := set.Do(rand.Reader, []byte(b.manifests[file]))
+	out, _, err := set.Do(rand.Reader, []byte(b.manifests[file]))
 	b.must(err)
 	b.manifests[file] = string(out)
 }
