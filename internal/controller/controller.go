@@ -116,30 +116,6 @@ func (s *Shared) emit(obj client.Object, events []dialect.Event) {
 // it might find nothing to write where there is.
 const cacheLag = 50 * time.Millisecond
 
-// release takes finalizers off an object which is being deleted.
-func (s *Shared) release(ctx context.Context, obj client.Object, finalizers []string) error {
-	var keep []string
-	for _, f := range obj.GetFinalizers() {
-		if !slices.Contains(finalizers, f) {
-			keep = append(keep, f)
-		}
-	}
-	if len(keep) == len(obj.GetFinalizers()) {
-		return nil
-	}
-	_, err := s.setFinalizers(ctx, obj, keep)
-	return client.IgnoreNotFound(err)
-}
-
-// setFinalizers writes the finalizers of an object that nobody changed
-// meanwhile, and returns it as it is then.
-func (s *Shared) setFinalizers(ctx context.Context, obj client.Object, finalizers []string) (client.Object, error) {
-	after := obj.DeepCopyObject().(client.Object)
-	after.SetFinalizers(finalizers)
-	patch := client.MergeFromWithOptions(obj, client.MergeFromWithOptimisticLock{})
-	return after, s.Cluster.GetClient().Patch(ctx, after, patch)
-}
-
 // problem makes an error of this package's own.
 func problem(kind delivery.ErrorKind, message string) *delivery.Error {
 	return &delivery.Error{Kind: kind, Message: message}

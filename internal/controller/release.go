@@ -125,3 +125,27 @@ func (r *deliveryReconciler) gone(ctx context.Context, name types.NamespacedName
 	r.memories.forget(name)
 	return reconcile.Result{}, nil
 }
+
+// release takes finalizers off an object which is being deleted.
+func (s *Shared) release(ctx context.Context, obj client.Object, finalizers []string) error {
+	var keep []string
+	for _, f := range obj.GetFinalizers() {
+		if !slices.Contains(finalizers, f) {
+			keep = append(keep, f)
+		}
+	}
+	if len(keep) == len(obj.GetFinalizers()) {
+		return nil
+	}
+	_, err := s.setFinalizers(ctx, obj, keep)
+	return client.IgnoreNotFound(err)
+}
+
+// setFinalizers writes the finalizers of an object that nobody changed
+// meanwhile, and returns it as it is then.
+func (s *Shared) setFinalizers(ctx context.Context, obj client.Object, finalizers []string) (client.Object, error) {
+	after := obj.DeepCopyObject().(client.Object)
+	after.SetFinalizers(finalizers)
+	patch := client.MergeFromWithOptions(obj, client.MergeFromWithOptimisticLock{})
+	return after, s.Cluster.GetClient().Patch(ctx, after, patch)
+}

@@ -194,7 +194,7 @@ func summary(refused []delivery.Refusal, of int) error {
 	var told []string
 	for i, f := range refused {
 		if i < maxTold {
-			told = append(told, f.Place.String()+": "+f.Err.Message)
+			told = append(told, f.String()+": "+f.Err.Message)
 		}
 		if first.Kind.Final() && !f.Err.Kind.Final() {
 			first = f.Err
