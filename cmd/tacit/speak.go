@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -49,25 +51,32 @@ func statusOf(cmd *cobra.Command, err error) int {
 	return 1
 }
 
+// outcome is what became of something that was begun.
+type outcome[T any] struct {
+	value T
+	err   error
+}
+
+// begin does what may wait for ever.
+func begin[T any](do func() (T, error)) <-chan outcome[T] {
+	done := make(chan outcome[T], 1)
+	go func() {
+		value, err := do()
+		done <- outcome[T]{value, err}
+	}()
+	return done
+}
+
 // until does what may wait for ever, for a keyboard or a pipe, but no longer
 // than until the command shall end. What waits then is left to the end of the
 // process.
 func until[T any](ctx context.Context, do func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		value, err := do()
-		done <- result{value, err}
-	}()
 	select {
 	case <-ctx.Done():
 		var none T
 		return none, ctx.Err()
-	case r := <-done:
-		return r.value, r.err
+	case o := <-begin(do):
+		return o.value, o.err
 	}
 }
 
@@ -98,20 +107,36 @@ func (t terminal) ask(what string) (secret.Value, error) {
 		return secret.Value{}, errors.New("there is no terminal to ask")
 	}
 	ctx, out := t.cmd.Context(), t.cmd.ErrOrStderr()
-	before, err := term.GetState(int(f.Fd()))
+	fd := int(f.Fd())
+	before, err := term.GetState(fd)
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("read from the terminal: %w", err)
 	}
+	line := begin(func() ([]byte, error) { return term.ReadPassword(fd) })
+	awaitHidden(fd, before, func() bool { return len(line) > 0 })
 	fmt.Fprint(out, what+": ")
-	line, err := until(ctx, func() ([]byte, error) { return term.ReadPassword(int(f.Fd())) })
-	fmt.Fprintln(out)
-	if ctx.Err() != nil {
-		return secret.Value{}, errors.Join(ctx.Err(), term.Restore(int(f.Fd()), before))
+	defer fmt.Fprintln(out)
+	select {
+	case <-ctx.Done():
+		return secret.Value{}, errors.Join(ctx.Err(), term.Restore(fd, before))
+	case o := <-line:
+		if o.err != nil {
+			return secret.Value{}, fmt.Errorf("read from the terminal: %w", o.err)
+		}
+		return secret.New(o.value), nil
 	}
-	if err != nil {
-		return secret.Value{}, fmt.Errorf("read from the terminal: %w", err)
+}
+
+// awaitHidden waits until the terminal hides what is typed, or until it was
+// read. If somebody could type, or end it, earlier, it might come to hide only
+// after it was put back, and stay so. Where nothing changes it hid all the time.
+func awaitHidden(fd int, before *term.State, read func() bool) {
+	for range 1000 {
+		if now, err := term.GetState(fd); err != nil || read() || !reflect.DeepEqual(before, now) {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
-	return secret.New(line), nil
 }
 
 // stdin is what is piped in. It can be read for one purpose.
