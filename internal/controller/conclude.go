@@ -75,7 +75,7 @@ func (r *deliveryReconciler) failed(plan *delivery.Delivery, mem *memory, out *d
 func (r *deliveryReconciler) succeeded(plan *delivery.Delivery, mem *memory, woken wake, out *delivery.Outcome) time.Duration {
 	now := r.Now()
 	change := out.Destination.Change
-	mem.failures = 0
+	mem.failures, mem.repairs.told = 0, false
 	if repaired := change == delivery.Updated || change == delivery.Created && !mem.at.IsZero(); repaired && !woken.force {
 		mem.repairs.wrote(now)
 	}

@@ -69,6 +69,7 @@ func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 	}
 	if err == nil {
 		if idle := r.idle(ctx, &job, &mem, woken, now); idle != atOnce {
+			r.quarrel(ctx, obj, &job, &mem)
 			r.memories.keep(req.NamespacedName, mem)
 			return reconcile.Result{RequeueAfter: idle, Priority: &byTimer}, nil
 		}

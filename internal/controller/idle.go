@@ -25,7 +25,7 @@ func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *mem
 		return wait
 	}
 	switch {
-	case mem.failures > 0, mem.untold > 0, s.Failing && mem.at.IsZero(), due(plan, current, last, now):
+	case mem.failures > 0, mem.untold > 0, mem.repairs.told && job.Intact, s.Failing && mem.at.IsZero(), due(plan, current, last, now):
 		return atOnce
 	case !settled(s, current) && r.outdated(ctx, plan, mem, woken):
 		return atOnce
@@ -34,9 +34,14 @@ func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *mem
 			return cacheLag
 		}
 		if r.recognise(ctx, job, mem) {
+			if mem.repairs.told {
+				return atOnce // to take it back
+			}
 			break
 		}
-		if wait := mem.repairs.pause() - now.Sub(mem.repairs.last); wait > 0 && (!unmet(job) || mem.repairs.war()) {
+		_, seen := disputed(job)
+		wait := mem.repairs.wait(seen, now)
+		if mem.repairs.waits = wait > 0 && (!unmet(job) || mem.repairs.war()); mem.repairs.waits {
 			return wait
 		}
 		return atOnce

@@ -78,37 +78,6 @@ func (m *memory) news(events []dialect.Event, now time.Time) []dialect.Event {
 	return news
 }
 
-// repairs are the writes to a destination in quick succession: somebody else
-// may undo each of them.
-type repairs struct {
-	n    int
-	last time.Time
-}
-
-// A destination is repaired at once so many times; then ever more slowly.
-const (
-	quickRepairs = 5
-	repairWindow = 10 * time.Second
-)
-
-func (r *repairs) wrote(now time.Time) {
-	if now.Sub(r.last) > repairWindow+r.pause() {
-		r.n = 0
-	}
-	r.n, r.last = r.n+1, now
-}
-
-// war reports that somebody undoes what we write as fast as we can.
-func (r *repairs) war() bool { return r.n > 3*quickRepairs }
-
-// pause is how long after the last write the next repair has to wait.
-func (r *repairs) pause() time.Duration {
-	if r.n <= quickRepairs {
-		return 0
-	}
-	return min(firstRetry<<min(r.n-quickRepairs-1, 16), lastRetry)
-}
-
 // memories are the memory of every object of a kind.
 type memories struct {
 	mu sync.Mutex

@@ -125,3 +125,24 @@ func TestRetriesSpreadAndHonourWhatWasAsked(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsLeftAloneIsRepairedSoon(t *testing.T) {
+	t.Parallel()
+	var r repairs
+	now := time.Unix(1_800_000_000, 0)
+	for range quickRepairs + 8 {
+		r.wrote(now)
+	}
+	for i := range 5 {
+		now = now.Add(time.Second)
+		if wait := r.wait(string(rune('a'+i)), now); wait != repairWindow {
+			t.Errorf("waits %v after a change, want %v", wait, repairWindow)
+		}
+	}
+	if wait := r.wait("e", now.Add(repairWindow)); wait > 0 {
+		t.Errorf("waits %v more though nobody touched it for %v", wait, repairWindow)
+	}
+	if wait := (&repairs{n: quickRepairs + 1, last: now}).wait("x", now); wait != firstRetry {
+		t.Errorf("waits %v, want the pause of %v", wait, firstRetry)
+	}
+}

@@ -64,6 +64,7 @@ const (
 	TargetType       ErrorKind = "TargetType"    // of another type, which cannot change
 	DeleteRefused    ErrorKind = "DeleteRefused" // deletion asked for without ownership
 	CleanupFailed    ErrorKind = "CleanupFailed" // of a renamed target's leftovers
+	Contested        ErrorKind = "Contested"     // somebody else writes it as often as we do
 	WriteFailed      ErrorKind = "WriteFailed"
 	Conflict         ErrorKind = "Conflict" // somebody wrote meanwhile; run again at once
 )

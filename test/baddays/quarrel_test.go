@@ -1,0 +1,65 @@
+package baddays
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// TestAQuarrelIsToldAndEnds: somebody who undoes every repair is named, and when
+// they stop the Secret is right again before long.
+func TestAQuarrelIsToldAndEnds(t *testing.T) {
+	t.Parallel()
+	b := delivered(t, "Retain")
+	other := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.NS, Name: "app"}}
+	edits := 0
+	edit := func() {
+		edits++
+		body := fmt.Sprintf(`{"stringData":{"password":"theirs-%d"}}`, edits)
+		must(t, b.Patch(t.Context(), other, client.RawPatch(types.MergePatchType, []byte(body)), client.FieldOwner("the-other-tool")))
+	}
+	b.Eventually(func() error {
+		if string(b.Secret("app").Data["password"]) == "one" {
+			edit()
+		}
+		if s := b.States(); !strings.Contains(s, "the-other-tool") {
+			return fmt.Errorf("after %d edits: %s", edits, s)
+		}
+		return nil
+	})
+	b.Event("app", "UpdateFailed", `field manager "the-other-tool"`, "let only one of the two write it")
+	if edits > 20 {
+		t.Errorf("repaired %d times before it was told", edits)
+	}
+	edit()
+	b.Holds("app", map[string]string{"password": "one"})
+	b.Synced("app")
+}
+
+// TestAQuarrelThatTheOtherGivesUpIsOver, though there is nothing left to write.
+func TestAQuarrelThatTheOtherGivesUpIsOver(t *testing.T) {
+	t.Parallel()
+	b := delivered(t, "Retain")
+	other := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.NS, Name: "app"}}
+	write := func(value string) {
+		body := fmt.Sprintf(`{"stringData":{"password":%q}}`, value)
+		must(t, b.Patch(t.Context(), other, client.RawPatch(types.MergePatchType, []byte(body)), client.FieldOwner("the-other-tool")))
+	}
+	b.Eventually(func() error {
+		if string(b.Secret("app").Data["password"]) == "one" {
+			write("theirs")
+		}
+		if s := b.States(); !strings.Contains(s, "the-other-tool") {
+			return fmt.Errorf("%s", s)
+		}
+		return nil
+	})
+	write("one")
+	b.Synced("app")
+}
