@@ -31,8 +31,10 @@ type SourcesOutcome struct {
 
 // DestinationOutcome is what became of the destination.
 type DestinationOutcome struct {
-	// Change is what was done to it.
+	// Change is what was done to it: Removed only if nothing was written.
 	Change Change
+	// Removed are the places that were taken back, in no order.
+	Removed []Place
 	// Bound is the Secret that the object is bound to from now on.
 	Bound Binding
 	// Places is how many of its places hold what they should, and Written how

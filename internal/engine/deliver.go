@@ -151,6 +151,14 @@ func (r *run) place(ctx context.Context, p *Spot, want target.Desired) (target.R
 	}
 }
 
+func (r *run) removed(p delivery.Place) {
+	d := &r.out.Destination
+	d.Removed = append(d.Removed, p)
+	if d.Change == delivery.NoChange {
+		d.Change = delivery.Removed
+	}
+}
+
 // unknown says that a place may be there, so that it is read.
 func unknown(p *Spot) target.Memory { return target.Memory{Name: p.Name, Version: "0"} }
 
@@ -165,8 +173,7 @@ func (r *run) takeBack(ctx context.Context) error {
 		case err != nil:
 			r.refuse(p, err)
 		case gone:
-			r.out.Destination.Written++
-			r.out.Destination.Change = delivery.Removed
+			r.removed(p.Place)
 		}
 	})
 	return summary(r.out.Destination.Refused, len(r.job.Places)+len(r.job.Unwanted))

@@ -227,7 +227,7 @@ func (r *run) empty(ctx context.Context) error {
 	}
 	r.out.Result, r.job.Places[0].Memory = delivery.Deleted, target.Memory{}
 	if gone {
-		r.out.Destination.Change = delivery.Removed
+		r.removed(r.job.Places[0].Place)
 	}
 	return nil
 }

@@ -214,6 +214,8 @@ func TestARenamedSecretLeavesNoOrphan(t *testing.T) {
 	b.Apply(dopplertest.Manifest(b.NS, dopplertest.Home, token, "managedSecret: {name: two, namespace: "+b.NS+"}"))
 	b.CarriesIn(b.NS, "two", "K", "one")
 	b.GoneIn(b.NS, "one")
+	b.eventIn(dopplertest.Home, b.NS, "SecretDeleted", "Secret "+b.NS+"/one deleted")
+	b.eventIn(dopplertest.Home, b.NS, "SecretSynced", "Secret "+b.NS+"/two created")
 	b.Apply(dopplertest.Manifest(b.NS, dopplertest.Home, token, "managedSecret: {name: two, namespace: "+other+"}"))
 	b.CarriesIn(other, "two", "K", "one")
 	b.GoneIn(b.NS, "two")

@@ -15,22 +15,26 @@ const (
 	reasonSyncFailed = "SecretSyncFailed"
 )
 
-// changeEvents tell what was done to the Secret; nothing if nothing was.
-func changeEvents(change delivery.Change, secret string) []dialect.Event {
-	e := dialect.Event{Reason: reasonSynced}
-	switch change {
-	case delivery.NoChange:
-		return nil
-	case delivery.Created:
-		e.Message = fmt.Sprintf("Secret %s created", secret)
-	case delivery.Updated:
-		e.Message = fmt.Sprintf("Secret %s updated", secret)
-	case delivery.Adopted:
-		e.Reason, e.Message = reasonAdopted, adopted(secret)
-	case delivery.Removed:
-		e.Reason, e.Message = reasonDeleted, fmt.Sprintf("Secret %s deleted", secret)
+// changeEvents tell what was done to the Secret, and to one that has another
+// name by now; nothing if nothing was.
+func changeEvents(done *delivery.DestinationOutcome, secret string) []dialect.Event {
+	var events []dialect.Event
+	tell := func(reason, message string) {
+		events = append(events, dialect.Event{Reason: reason, Message: message})
 	}
-	return []dialect.Event{e}
+	switch done.Change {
+	case delivery.NoChange, delivery.Removed:
+	case delivery.Created:
+		tell(reasonSynced, fmt.Sprintf("Secret %s created", secret))
+	case delivery.Updated:
+		tell(reasonSynced, fmt.Sprintf("Secret %s updated", secret))
+	case delivery.Adopted:
+		tell(reasonAdopted, adopted(secret))
+	}
+	for _, p := range done.Removed {
+		tell(reasonDeleted, fmt.Sprintf("Secret %s deleted", p))
+	}
+	return events
 }
 
 // adopted says that a Secret was not always ours.

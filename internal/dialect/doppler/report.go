@@ -39,7 +39,7 @@ func (d dopplerSecrets) Report(obj client.Object, out delivery.Outcome, now time
 		return nil
 	}
 	secret := target(ds)
-	events := changeEvents(out.Destination.Change, secret)
+	events := changeEvents(&out.Destination, secret)
 	if out.Result == delivery.Failed {
 		cause := d.cause(ds, out.Err)
 		if write(ds, bad(syncReady, reasonError, msgFailed+cause), now) {
