@@ -5,11 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
 )
 
 // TestAQuarrelIsToldAndEnds: somebody who undoes every repair is named, and when
@@ -63,3 +64,32 @@ func TestAQuarrelThatTheOtherGivesUpIsOver(t *testing.T) {
 	write("one")
 	b.Synced("app")
 }
+
+// TestAQuarrelOverACopyIsTold in each language that copies.
+func TestAQuarrelOverACopyIsTold(t *testing.T) {
+	t.Parallel()
+	for lang, ask := range askFor {
+		t.Run(lang, func(t *testing.T) {
+			t.Parallel()
+			b := operatortest.WithShared(t)
+			far := team(b)
+			create(b, &corev1.Secret{
+				ObjectMeta: metav1.ObjectMeta{Name: "app", Annotations: ask(b, "app", far)}, StringData: map[string]string{"k": "one"},
+			})
+			s := copyOf(b, far, "app", "k", "one")
+			for range quarrelsome {
+				must(t, b.Patch(t.Context(), s, client.RawPatch(types.MergePatchType, []byte(`{"stringData":{"k":"theirs"}}`)), client.FieldOwner("the-other-tool")))
+				copyOf(b, far, "app", "k", "one")
+			}
+			must(t, b.Patch(t.Context(), s, client.RawPatch(types.MergePatchType, []byte(`{"stringData":{"k":"theirs"}}`)), client.FieldOwner("the-other-tool")))
+			told(b, "app", "the-other-tool")
+			if lang == "mirrors" {
+				mirrorSays(b, "app", "Error", "the-other-tool", far+"/app")
+			}
+			copyOf(b, far, "app", "k", "one")
+		})
+	}
+}
+
+// quarrelsome is how often a repair is undone before repairs get slower.
+const quarrelsome = 6
