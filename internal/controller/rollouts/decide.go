@@ -35,8 +35,8 @@ type change struct {
 
 // decide compares what the workload runs with to what there is.
 func (r *reconciler) decide(ctx context.Context, e *entry, mem *memory) (decision, error) {
-	record, known := rollout.ReadRecord(e.Annotations)
-	d := decision{record: rollout.Record{}, found: record, ours: mem.rival.record(e.Annotations[rollout.Recorded], record)}
+	record, known := rollout.RecordOf(e.id(), e.Annotations)
+	d := decision{record: rollout.Record{}, found: record, ours: mem.rival.record()}
 	for name, digest := range record {
 		if _, ok := rollout.Object(name, e.Namespace); !ok {
 			d.record[name] = digest
@@ -73,7 +73,7 @@ func (r *reconciler) decide(ctx context.Context, e *entry, mem *memory) (decisio
 	}
 	d.identity = strings.Join(identity, ",")
 	mem.rival.learn(&d)
-	d.differs = !maps.Equal(d.record, record) || !known && len(d.record) > 0
+	d.differs = !maps.Equal(d.record, record) || !known && e.asking()
 	return d, nil
 }
 

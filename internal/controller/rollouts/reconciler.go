@@ -144,8 +144,8 @@ func (r *reconciler) act(ctx context.Context, e *entry, d *decision, mem *memory
 			act.Pause = nil // it begins with the restart
 		}
 	}
-	if !d.differs {
-		mem.rival.ours = e.Annotations[rollout.Recorded]
+	if _, known := rollout.RecordOf(id, e.Annotations); known && !d.differs {
+		mem.rival.ours = d.found.String()
 	}
 	if act.Record == nil && act.Marks == nil && act.Pause == nil {
 		return remaining(until, now), nil

@@ -47,7 +47,7 @@ func TestVersionsThatCannotBeOrdered(t *testing.T) {
 	}
 	w := &workload{kind: "Deployment"}
 	w.Namespace, w.Name, w.ResourceVersion = "ns", "web", "b"
-	w.Annotations = map[string]string{"reloader.stakater.com/auto": "true"}
+	w.Annotations = map[string]string{"reloader.stakater.com/auto": "true", rollout.Recorded: "{}"}
 	r.store.put(w)
 	r.memories.keep(w.id(), memory{version: "a"})
 	if got, err := r.Reconcile(t.Context(), w.id()); err != nil || got.RequeueAfter > 0 {

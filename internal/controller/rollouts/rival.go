@@ -42,11 +42,8 @@ const (
 	peace = 10 * time.Second
 )
 
-// record is ours, given what the workload bears.
-func (v *rival) record(text string, found rollout.Record) rollout.Record {
-	if text == v.ours {
-		return maps.Clone(found)
-	}
+// record is ours.
+func (v *rival) record() rollout.Record {
 	ours, _ := rollout.ReadRecord(map[string]string{rollout.Recorded: v.ours})
 	return ours
 }
@@ -117,9 +114,12 @@ func (r *reconciler) entryOf(v *rival, d *decision, name string) entryOf {
 	case it.news && theirs != "": // it has seen to the change
 	case r.Runner.Known(ours):
 		it.base = ours
-	case known:
+	case known && (ours != "" || !d.contested):
 		it.base = found
-	} // else nothing, or by another key: as if never seen
+	}
+	// Else nothing, or by another key, or of before our time: as `kubectl
+	// rollout undo` brings it back together with the pod template that it was
+	// about, whose pods start anew. All these are as if never seen.
 	return it
 }
 

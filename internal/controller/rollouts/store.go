@@ -2,6 +2,7 @@ package rollouts
 
 import (
 	"regexp"
+	"slices"
 	"sync"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
@@ -83,6 +84,11 @@ func (e *entry) asks(language string) bool {
 		}
 	}
 	return false
+}
+
+// asking reports that the workload asks for something in some language.
+func (e *entry) asking() bool {
+	return slices.ContainsFunc(e.wishes, func(h wish) bool { return h.plan.Asks() })
 }
 
 // put takes a workload as it is now, and reports whether it is worth a look.

@@ -93,7 +93,7 @@ func (a *Act) metadata() object {
 		annotations[k] = v
 	}
 	if a.Record != nil {
-		annotations[Recorded] = a.Record.String()
+		annotations[Recorded] = a.Record.Of(a.Workload)
 	}
 	meta := object{"resourceVersion": a.Version}
 	if len(annotations) > 0 {

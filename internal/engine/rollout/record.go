@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
@@ -18,17 +19,47 @@ type Record map[string]string
 // written.
 const maxRecord = 256 << 10
 
-// ReadRecord returns the record in a workload's annotations. Known is false
-// where there is none, or none that makes sense.
-func ReadRecord(annotations map[string]string) (r Record, known bool) {
-	text, ok := annotations[Recorded]
-	if !ok || len(text) > maxRecord || json.Unmarshal([]byte(text), &r) != nil || r == nil {
+// owner is the entry that names the workload whose the record is: annotations
+// are copied from one to another. A record of before there was that entry is
+// taken for the workload's own.
+const owner = "workload"
+
+// RecordOf returns the workload's record. Known is false where it has none, or
+// that of another workload.
+func RecordOf(w delivery.Workload, annotations map[string]string) (r Record, known bool) {
+	r, whose, known := read(annotations)
+	if whose != "" && whose != w.String() {
 		return Record{}, false
 	}
-	return r, true
+	return r, known
 }
 
-// String is the annotation's value.
+// ReadRecord returns the record in a workload's annotations, whose ever it is.
+// Known is false where there is none, or none that makes sense.
+func ReadRecord(annotations map[string]string) (r Record, known bool) {
+	r, _, known = read(annotations)
+	return r, known
+}
+
+func read(annotations map[string]string) (r Record, whose string, known bool) {
+	text, ok := annotations[Recorded]
+	if !ok || len(text) > maxRecord || json.Unmarshal([]byte(text), &r) != nil || r == nil {
+		return Record{}, "", false
+	}
+	whose = r[owner]
+	delete(r, owner)
+	return r, whose, true
+}
+
+// Of is the annotation's value on the workload.
+func (r Record) Of(w delivery.Workload) string {
+	bound := make(Record, len(r)+1)
+	maps.Copy(bound, r)
+	bound[owner] = w.String()
+	return bound.String()
+}
+
+// String is the record alone.
 func (r Record) String() string {
 	b, err := json.Marshal(r)
 	if err != nil {

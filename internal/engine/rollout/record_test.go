@@ -85,3 +85,27 @@ func TestLimitIsFairAndForgetsWhoLeaves(t *testing.T) {
 		}
 	}
 }
+
+func TestARecordIsOneWorkloads(t *testing.T) {
+	t.Parallel()
+	web := delivery.Workload{Kind: "Deployment", Namespace: "ns", Name: "web"}
+	mine := map[string]string{Recorded: Record{"Secret/a": "b"}.Of(web)}
+	for name, c := range map[string]struct {
+		w           delivery.Workload
+		annotations map[string]string
+		want        int
+	}{
+		"its own":               {web, mine, 1},
+		"of before it was said": {web, map[string]string{Recorded: `{"Secret/a":"b"}`}, 1},
+		"another namespace's":   {delivery.Workload{Kind: "Deployment", Namespace: "other", Name: "web"}, mine, 0},
+		"another name's":        {delivery.Workload{Kind: "Deployment", Namespace: "ns", Name: "other"}, mine, 0},
+		"another kind's":        {delivery.Workload{Kind: "StatefulSet", Namespace: "ns", Name: "web"}, mine, 0},
+	} {
+		if r, known := RecordOf(c.w, c.annotations); len(r) != c.want || known != (c.want == 1) || r == nil {
+			t.Errorf("%s: read %v, %v", name, r, known)
+		}
+	}
+	if r, _ := ReadRecord(mine); len(r) != 1 {
+		t.Errorf("whose it is is among its entries: %v", r)
+	}
+}

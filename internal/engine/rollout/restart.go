@@ -63,7 +63,7 @@ func (r *Runner) Restart(ctx context.Context, w delivery.Workload, trigger, vers
 
 // restart is one try.
 func (r *Runner) restart(ctx context.Context, w delivery.Workload, live *unstructured.Unstructured, trigger, version string) (bool, error) {
-	record, _ := ReadRecord(live.GetAnnotations())
+	record, _ := RecordOf(w, live.GetAnnotations())
 	entry := r.Short(string(r.Key.Digest(secret.Data{identity: secret.NewString(w.String() + " " + trigger), "version": secret.NewString(version)})))
 	if record[trigger] == entry {
 		r.Limit.Leave(w, r.Now())
