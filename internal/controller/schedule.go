@@ -11,8 +11,8 @@ import (
 // minInterval bounds how often one object may ask a store that it shares.
 const minInterval = time.Second
 
-// slots an interval is divided into. Objects whose first source is the same
-// share a slot, so that they ask together and cost one read; different
+// slots an interval is divided into. Objects whose first source is the same, or
+// whose destination is if only that is a store's, share a slot, so that they ask together and cost one read; different
 // sources spread over the interval, so that the load is flat. A source that
 // many objects have, but not first, costs at most this many reads an
 // interval.
@@ -28,8 +28,12 @@ func nextTick(plan *delivery.Delivery, last time.Time) time.Time {
 	phase := time.Duration(0)
 	if len(plan.Sources) > 0 {
 		s := &plan.Sources[0]
-		store := hash(s.Store.Kind, s.Store.Namespace, s.Store.Name)
-		slot := hash(s.Remote.Key, s.Search.Path, s.Search.Name) % slots
+		ref, key := s.Store, s.Remote.Key
+		if ref == (delivery.StoreRef{}) {
+			ref, key = plan.Destination.Store, plan.Destination.Key
+		}
+		store := hash(ref.Kind, ref.Namespace, ref.Name)
+		slot := hash(key, s.Search.Path, s.Search.Name) % slots
 		phase = time.Duration(store % uint64(interval)).Truncate(time.Second)
 		phase += (interval / slots * time.Duration(slot)).Truncate(time.Second)
 	}

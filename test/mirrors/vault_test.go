@@ -248,6 +248,50 @@ func TestASecretIsWrittenToVaultOnceAndFollowed(t *testing.T) {
 	}
 }
 
+// What somebody writes over it in Vault, or deletes there, is put right within
+// the period, which costs one read of it and no write while all is well.
+func TestWhatSomebodyDoesInVaultIsUndone(t *testing.T) {
+	b := newBed(t)
+	b.Login("approle", below(b))
+	b.Make(b.NS, "app", "password", "first")
+	b.Apply(mirrortest.Into("app", "/secret/data/$NS/app") + "  pollPeriodSeconds: 2\n")
+	right := map[string]any{"password": "first"}
+	stored(b, "app", 1, right)
+	b.Active("app")
+
+	reads := func() int { return b.Way.Counts()["/v1/secret/data/"+b.NS+"/app"] }
+	polled := func(times int) (n int, took time.Duration) {
+		t.Helper()
+		first, since := reads(), time.Now()
+		b.Eventually(func() error {
+			if n, took = reads()-first, time.Since(since); n < times {
+				return fmt.Errorf("it was asked for %d times in %v", n, took)
+			}
+			return nil
+		})
+		return n, took
+	}
+	polled(1) // the event of the credentials is over by then, too
+	if n, took := polled(3); n > int(took/(2*time.Second))+1 {
+		t.Errorf("in %v it was asked for %d times", took, n)
+	}
+	if n := version(b, "app"); n != 1 {
+		t.Errorf("it was written %d times", n)
+	}
+
+	b.Put("app", map[string]any{"password": "somebody's"})
+	stored(b, "app", 3, right)
+	b.Must(b.Vault.Destroy(t.Context(), b.NS+"/app"))
+	b.Eventually(func() error {
+		got, err := b.Vault.Admin.KVv2("secret").Get(t.Context(), b.NS+"/app")
+		if err == nil && fmt.Sprint(got.Data) != fmt.Sprint(right) {
+			err = fmt.Errorf("it holds %v", got.Data)
+		}
+		return err
+	})
+	b.Active("app")
+}
+
 func TestFromVaultToVault(t *testing.T) {
 	b := newBed(t)
 	b.Login("approle", below(b))

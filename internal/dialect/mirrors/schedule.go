@@ -16,7 +16,8 @@ const (
 )
 
 // schedule says when the object runs by itself. A Secret that is the source is
-// watched; Vault is asked again and again.
+// watched; Vault, on either side, is asked again and again: nothing else tells
+// that somebody wrote there.
 func (t *translation) schedule() {
 	s := delivery.Schedule{
 		Policy:      delivery.Watched,
@@ -26,8 +27,10 @@ func (t *translation) schedule() {
 	}
 	s.Current = t.sm.Status.MirrorStatus == statusActive && t.sm.Status.ObservedGeneration == t.sm.Generation
 	poll := t.poll()
-	if fromVault(t.sm) {
+	if fromVault(t.sm) || intoVault(t.sm) {
 		s.Policy, s.Interval = delivery.Periodic, poll
+	}
+	if fromVault(t.sm) {
 		// Early enough that two renewals may fail before the lease ends.
 		if third := t.plan.Leases.Held.Duration / 3; third > 0 {
 			s.Interval = min(s.Interval, third)
