@@ -17,7 +17,7 @@ func TestAWorkloadThatIsMadeAnewStaysKnown(t *testing.T) {
 	t.Parallel()
 	w := &workload{kind: "Deployment"}
 	w.Namespace, w.Name = "ns", "web"
-	w.Annotations = map[string]string{"reloader.stakater.com/auto": "true"}
+	w.Annotations = map[string]string{"reloader.stakater.com/auto": "true", rollout.Recorded: "{}"}
 	for range 20_000 {
 		r := &reconciler{
 			Options: Options{Runner: &rollout.Runner{Now: time.Now}}, store: newStore(languages()),
