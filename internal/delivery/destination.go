@@ -120,7 +120,10 @@ const (
 )
 
 // Adopt is the annotation by which the owner of an object that is there
-// already gives it to the manifest "namespace/name", under Marked.
+// already gives it to the manifest "namespace/name", and to nobody else, under
+// Marked. Where objects of two languages have that name, the domain of the
+// language's own annotations stands before it, as in
+// "kubed.appscode.com/namespace/name".
 const Adopt = "tacit.dev/adopt"
 
 // Spread says where a destination is made. The source itself is never one of

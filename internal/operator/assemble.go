@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -68,7 +69,26 @@ func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options
 		Engine: &engine.Engine{Core: core, Now: time.Now, Writer: &target.Writer{Core: core, Other: clusters.core}},
 	}
 	shared.Engine.Writer.Rival = shared.Rival
+	shared.Engine.Writer.Tongues = tongues(langs)
 	return shared, nil
+}
+
+// tongues are the languages that know what is theirs by marks. The keys of the
+// marks are those of any object, an empty one too.
+func tongues(langs []dialect.Language) []target.Tongue {
+	var all []target.Tongue
+	for _, lang := range langs {
+		for _, d := range lang.Deliveries {
+			m, ok := d.(dialect.Marked)
+			if !ok {
+				continue
+			}
+			plan, _ := d.Translate(d.Kind().New())
+			kind := cmp.Or(plan.Destination.Kind, objects.Secret)
+			all = append(all, target.NewTongue(kind, &plan.Destination.Marks, m.OwnerOf))
+		}
+	}
+	return all
 }
 
 // tidying gives back what the first lists took: they hold every Secret of the

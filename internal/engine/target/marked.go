@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 )
@@ -18,6 +20,8 @@ func marked(dest *Target, obj metav1.Object) controlledBy {
 	meta := &metav1.ObjectMeta{Namespace: obj.GetNamespace(), Name: obj.GetName(), Labels: obj.GetLabels(), Annotations: obj.GetAnnotations()}
 	owner, ok := dest.OwnerOf(meta)
 	switch {
+	case dest.givenAway(meta.Annotations) != "":
+		return others
 	case ok && owner == (types.NamespacedName{Namespace: dest.Owner.Namespace, Name: dest.Owner.Name}):
 		return ours
 	case ok:
@@ -42,7 +46,7 @@ func legacy(dest *Target, meta *metav1.ObjectMeta) bool {
 }
 
 // claimMarked is claim under Marked.
-func claimMarked(dest *Target, cur state) (adopting bool, err error) {
+func (w *Writer) claimMarked(dest *Target, cur state) (adopting bool, err error) {
 	if cur.full == nil {
 		return false, nil // nobody wrote since we did
 	}
@@ -53,24 +57,42 @@ func claimMarked(dest *Target, cur state) (adopting bool, err error) {
 		return false, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
 			"%s is controlled by %s %s and is left alone", dest.ref(), c.Kind, c.Name)}
 	}
-	me := dest.Owner.Namespace + "/" + dest.Owner.Name
+	given, way := cur.meta.Annotations[delivery.Adopt], dest.name()
+	if w.namesake(dest, &cur.meta) {
+		way = dest.fullName()
+	}
 	switch whose := marked(dest, cur.full); {
-	case whose == sibling && cur.meta.Annotations[delivery.Adopt] == me:
+	case given == dest.name() && given != way:
+		return false, &delivery.Error{Kind: delivery.TargetOwned, Message: fmt.Sprintf(
+			"%s is left alone: objects of two languages have the name in its annotation %s; to give it to this one, annotate it with %s=%s",
+			dest.ref(), delivery.Adopt, delivery.Adopt, way)}
+	case whose == ours:
+		return false, nil
+	case whose == others:
+		return false, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
+			"%s is given to %s by its annotation and is left alone; to give it to this %s, annotate it with %s=%s",
+			dest.ref(), shown(given), dest.Owner.Kind, delivery.Adopt, way)}
+	case given != "":
 		return true, nil
 	case whose == sibling:
 		owner, _ := dest.OwnerOf(&cur.meta)
 		return false, &delivery.Error{Kind: delivery.TargetOwned, Message: fmt.Sprintf(
 			"%s belongs to %s %s and is left alone; to give it to this one, annotate it with %s=%s",
-			dest.ref(), dest.Owner.Kind, owner, delivery.Adopt, me)}
-	case whose == nobody:
-		if cur.meta.Annotations[delivery.Adopt] != me {
-			return false, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
-				"%s is there already and was not made by this %s; to give it away, annotate it with %s=%s",
-				dest.ref(), dest.Owner.Kind, delivery.Adopt, me)}
-		}
-		return true, nil
+			dest.ref(), dest.Owner.Kind, owner, delivery.Adopt, way)}
 	}
-	return false, nil
+	return false, &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
+		"%s is there already and was not made by this %s; to give it away, annotate it with %s=%s",
+		dest.ref(), dest.Owner.Kind, delivery.Adopt, way)}
+}
+
+// shown is a name that somebody wrote, if it is one: it may be anything.
+func shown(name string) string {
+	if len(name) > 3*validation.DNS1123SubdomainMaxLength || strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("-./", r)
+	}) {
+		return "another"
+	}
+	return name
 }
 
 // Delete removes the object if it is dest.Owner's, and reports whether it did.

@@ -103,6 +103,9 @@ type Writer struct {
 	// still wants the destination; without it a name in the managed fields
 	// of a Secret would shut everybody out after its object is gone.
 	Rival func(ctx context.Context, dest *delivery.Destination, manager string) bool
+	// Tongues are the languages that know what is theirs by marks. What is given
+	// to one of them loses the others' marks.
+	Tongues []Tongue
 }
 
 // Apply makes the object what is desired. Without a change of either side
@@ -226,6 +229,9 @@ func (w *Writer) Recognise(ctx context.Context, dest *Target) (Memory, bool) {
 		return mem, false
 	}
 	if dest.Creation == delivery.Marked && marked(dest, got) != ours {
+		return mem, false
+	}
+	if labels, annotations := w.strange(dest, &got.ObjectMeta); len(labels)+len(annotations) > 0 {
 		return mem, false
 	}
 	for _, key := range mem.Stamps {

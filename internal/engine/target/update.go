@@ -29,6 +29,7 @@ func (w *Writer) update(ctx context.Context, dest *Target, want Desired, cur sta
 	if err != nil {
 		return Result{}, err
 	}
+	cur.shed(w.strange(dest, &cur.meta))
 	if refused := unchangeable(dest, want, cur); refused != nil {
 		if !dest.Remake || adopting {
 			return Result{}, refused
@@ -209,7 +210,7 @@ func (w *Writer) claim(ctx context.Context, dest *Target, want Desired, cur stat
 	case untouchable:
 		return false, untouched(dest, cur, "choose another name for the target")
 	case dest.Creation == delivery.Marked:
-		return claimMarked(dest, cur)
+		return w.claimMarked(dest, cur)
 	}
 	switch controller(&cur.meta, dest) {
 	case sibling:
