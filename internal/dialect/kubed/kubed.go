@@ -113,31 +113,10 @@ func (l Language) Translate(obj client.Object) (delivery.Delivery, error) {
 		Object: delivery.ObjectRef{Kind: l.kind, Namespace: self.Namespace, Name: self.Name},
 		Take:   delivery.TakeObject,
 	}}
-	plan.Shape.Carry = delivery.Carry{Labels: true, Annotations: true, Without: staysBehind()}
+	plan.Shape.Carry = delivery.Carry{Labels: true, Annotations: true, Without: dialect.StaysBehind()}
 	plan.Destination.Name = self.Name
 	plan.Destination.Spread = spread
 	return plan, nil
-}
-
-// staysBehind are the labels and annotations that speak of the source alone:
-// what asks for copies, kubectl's record of the source's manifest, and the
-// marks by which tools know the objects that are theirs. A copy with those
-// would be taken for one.
-func staysBehind() []string {
-	return []string{
-		Prefix,
-		"kubectl.kubernetes.io/last-applied-configuration",
-		"tacit.dev/",
-		"reflector.v1.k8s.emberstack.com/",
-		"mirrors.kts.studio/",
-		"reconcile.external-secrets.io/",
-		"secrets.doppler.com/",
-		"sealedsecrets.bitnami.com/",
-		"argocd.argoproj.io/",
-		"meta.helm.sh/",
-		"helm.toolkit.fluxcd.io/",
-		"kustomize.toolkit.fluxcd.io/",
-	}
 }
 
 // State implements dialect.Deliveries: there is no status to read.

@@ -25,23 +25,6 @@ const (
 	vaultLeaseFor = prefix + "vault-lease-duration"
 )
 
-// strangers are keys that stay behind when labels and annotations are copied.
-// With them a copy would be taken for what its source is to the tool that put
-// them there: a source of more copies, or its own work, which it may overwrite
-// or remove. kubectl's annotation holds the data of the source as it once was.
-func strangers() []string {
-	return []string{
-		prefix,
-		corev1.LastAppliedConfigAnnotation,
-		"tacit.dev/",
-		"reflector.v1.k8s.emberstack.com/",
-		"kubed.appscode.com/",
-		"reconcile.external-secrets.io/",
-		"sealedsecrets.bitnami.com/",
-		"secrets.doppler.com/",
-	}
-}
-
 // marks are how copies are known. The values are the original's, so that its
 // copies count as ours and need no write.
 func (t *translation) marks() delivery.Marks {

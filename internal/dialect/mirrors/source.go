@@ -41,7 +41,7 @@ func (t *translation) source() {
 		Object: delivery.ObjectRef{Kind: "Secret", Namespace: t.sm.Namespace, Name: sourceName(t.sm)},
 		Take:   delivery.TakeObject,
 	}}
-	t.plan.Shape.Carry = delivery.Carry{Labels: true, Annotations: true, Without: strangers()}
+	t.plan.Shape.Carry = delivery.Carry{Labels: true, Annotations: true, Without: dialect.StaysBehind()}
 }
 
 // checkName refuses what no Secret can be called.

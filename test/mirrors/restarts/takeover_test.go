@@ -87,6 +87,51 @@ func TestTakingOverRewritesNothing(t *testing.T) {
 	b.Left("app")
 }
 
+// tracked are the marks by which tools that deploy know their own.
+func tracked() (labels, annotations map[string]string) {
+	return map[string]string{
+			"argocd.argoproj.io/instance": "web", "app.kubernetes.io/instance": "web", "app.kubernetes.io/managed-by": "Helm",
+			"helm.sh/chart": "web-1.0.0", "kustomize.toolkit.fluxcd.io/name": "web", "kustomize.toolkit.fluxcd.io/namespace": "flux",
+		}, map[string]string{
+			"argocd.argoproj.io/tracking-id": "web:/Secret:a/app", "meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "a",
+		}
+}
+
+// With them a copy would be the tool's own, which it may prune. Those that the
+// original copied along are no reason for a write.
+func TestNoCopyIsForATool(t *testing.T) {
+	b := newBed(t)
+	source := b.Make(b.NS, "app", "password", "first")
+	b.Change(source, func() {
+		source.Labels, source.Annotations = tracked()
+		source.Labels["app"], source.Annotations["note"] = "web", "kept"
+	})
+	b.Apply(mirrortest.Copies("app", "", "^$NS-"))
+	b.left("app", nil)
+	was := b.made(b.one, "app", "app", source.Data, source.Annotations)
+	b.Change(was, func() {
+		was.Labels, was.Annotations["mirrors.kts.studio/parent-version"] = source.Labels, source.ResourceVersion
+	})
+	b.operate()
+	got := b.Has(b.two, "app", "password", "first")
+	labels, annotations := tracked()
+	for k := range labels {
+		if v, there := got.Labels[k]; there {
+			t.Errorf("a copy has the label %s=%s", k, v)
+		}
+	}
+	for k := range annotations {
+		if v, there := got.Annotations[k]; there {
+			t.Errorf("a copy has the annotation %s=%s", k, v)
+		}
+	}
+	if got.Labels["app"] != "web" || got.Annotations["note"] != "kept" {
+		t.Errorf("a copy has the labels %v and the annotations %v", got.Labels, got.Annotations)
+	}
+	b.Active("app", "in 2 namespaces")
+	b.Untouched(was)
+}
+
 func TestTakingOverALeaseTakesOutNoOther(t *testing.T) {
 	b := newBed(t)
 	l := b.Lending("6s", "1h")
