@@ -33,7 +33,7 @@ func NewMetrics(limit *Limit) *Metrics {
 			Help:    "From the first change of a Secret or ConfigMap to the restart of a workload.",
 		}, []string{"kind"}),
 		waiting: prometheus.NewDesc("tacit_rollouts_waiting",
-			"How many workloads wait until the limit lets them restart.", nil, nil),
+			"How many workloads wait until the limit, or their own last restart, lets them restart.", nil, nil),
 		limit: limit,
 	}
 }

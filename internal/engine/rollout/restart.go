@@ -74,7 +74,7 @@ func (r *Runner) restart(ctx context.Context, w delivery.Workload, live *unstruc
 		return false, err
 	}
 	if wait := r.Limit.Wait(w, r.Now()); wait > 0 {
-		err := problem(delivery.RolloutFailed, nil, "%s is not restarted yet: %s", w, r.Limit.waiting(wait))
+		err := problem(delivery.RolloutFailed, nil, "%s is not restarted yet: %s", w, r.Limit.waiting(w, r.Now(), wait))
 		err.RetryAfter = wait
 		return false, err
 	}

@@ -84,7 +84,9 @@ const (
 )
 
 // Tell writes an event on the workload that it was restarted for these causes.
+// Its next restart has to wait a little.
 func (r *Runner) Tell(w delivery.Workload, uid string, causes []string) {
+	r.Limit.restarted(w, r.Now())
 	r.Metrics.count(w.Kind, restarted)
 	r.event(r.News, corev1.EventTypeNormal, w, uid, reasonReloaded, "Changes detected in "+some(causes)+"; restarted")
 }
@@ -104,7 +106,7 @@ func (r *Runner) TellInvalid(w delivery.Workload, uid, message string) {
 // TellWaiting writes an event on the workload that its restart has to wait.
 func (r *Runner) TellWaiting(w delivery.Workload, uid string, causes []string, wait time.Duration) {
 	r.event(r.News, corev1.EventTypeNormal, w, uid, reasonWaiting,
-		"Changes detected in "+some(causes)+"; "+r.Limit.waiting(wait))
+		"Changes detected in "+some(causes)+"; "+r.Limit.waiting(w, r.Now(), wait))
 }
 
 func (r *Runner) event(to Recorder, kind string, w delivery.Workload, uid, reason, message string) {

@@ -1,0 +1,46 @@
+package rollouts_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tacit-secrets/tacit/internal/delivery"
+	"github.com/tacit-secrets/tacit/internal/engine/rollout"
+	"github.com/tacit-secrets/tacit/internal/secret"
+)
+
+// TestChangesThatKeepComingAreFewRollouts: the first at once, and what changes
+// soon after is one more, with what it was last.
+func TestChangesThatKeepComingAreFewRollouts(t *testing.T) {
+	t.Parallel()
+	b := served(t, auto)
+	b.apply(workload("Deployment", "other", auto, "Secret/second"))
+	b.secret("second", "one")
+	limit := rollout.NewLimit(600, 30)
+	r := b.operate(func(s *setup) { s.limit = limit })
+	b.recorded("Deployment", "web", "Secret/app")
+	b.recorded("Deployment", "other", "Secret/second")
+	b.secret("app", "two")
+	b.marked("web", variable, "")
+	for i := range 20 {
+		b.secret("app", fmt.Sprint("round ", i))
+	}
+	b.event("web", "ReloadWaiting", "Secret app", "restarted just now")
+	b.secret("app", "last")
+	if n := limit.Waiting(); n != 1 {
+		t.Errorf("%d wait", n)
+	}
+	b.secret("second", "two")
+	b.marked("other", "STAKATER_SECOND_SECRET", "")
+	if n := limit.Waiting(); n != 1 {
+		t.Errorf("%d wait once another was restarted", n)
+	}
+	want := r.runner.Digest(delivery.ObjectRef{Kind: "Secret", Namespace: b.ns, Name: "app"}, secret.Data{"k": secret.NewString("last")})
+	b.eventually(func() error {
+		if b.env("web", variable) != want {
+			return fmt.Errorf("it is behind")
+		}
+		return nil
+	})
+	b.sets("web", 3)
+}
