@@ -5,12 +5,15 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/tacit-secrets/tacit/internal/backend"
 	"github.com/tacit-secrets/tacit/internal/backend/wire"
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
@@ -46,6 +49,12 @@ func (k *caller) do(ctx context.Context, c call) (answer, error) {
 		return answer{}, err
 	}
 	raw, err := k.wire.Do(req)
+	if errors.Is(err, wire.ErrTooLong) {
+		return answer{}, &backend.Error{
+			Kind: backend.Malformed, Err: wire.ErrTooLong,
+			Message: fmt.Sprintf("cannot %s: the answer has more than %d MiB, and no more is read; make what is there smaller", c.does, wire.MaxBody>>20),
+		}
+	}
 	if err != nil {
 		return answer{}, err
 	}

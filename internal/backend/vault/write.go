@@ -3,11 +3,13 @@ package vault
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/tacit-secrets/tacit/internal/backend"
+	"github.com/tacit-secrets/tacit/internal/backend/wire"
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
@@ -63,7 +65,22 @@ func texts(fields secret.Data) (map[string]string, error) {
 		}
 		out[name] = string(value.Reveal())
 	}
-	return out, nil
+	return out, legible(out)
+}
+
+// maxWritten leaves room in an answer for what Vault puts around a secret, the
+// custom metadata of KV version 2 most of all.
+const maxWritten = wire.MaxBody - 512<<10
+
+// legible refuses what could be written and never be read again. Vault answers
+// in JSON, where one byte can take six.
+func legible(texts map[string]string) error {
+	sent, err := json.Marshal(texts)
+	if err == nil && len(sent) <= maxWritten {
+		return nil
+	}
+	return unsupported(fmt.Sprintf("cannot write to Vault what takes %d bytes in its JSON, where a control character takes six: "+
+		"more than %d could not be read again; write fewer or smaller values, or keep what is no text base64-encoded at its source", len(sent), maxWritten))
 }
 
 // slot finds where key is written to and what is there.
