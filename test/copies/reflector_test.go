@@ -273,6 +273,37 @@ func TestFollowersAreFilledWhereTheSourceAllows(t *testing.T) {
 	})
 }
 
+// A follower's type is its maker's to choose: the data alone is the source's.
+func TestAFollowerKeepsItsType(t *testing.T) {
+	t.Parallel()
+	b := withShared(t)
+	one := b.namespace("one", nil)
+	src := b.make(object{kind: "Secret", typ: "example.com/source", ObjectMeta: metav1.ObjectMeta{Name: "app",
+		Annotations: pairs{allowed: "true"}}, data: pairs{"v": "1"}})
+	for name, typ := range map[string]string{"opaque": "Opaque", "other": "example.com/other"} {
+		b.make(object{kind: "Secret", typ: typ, ObjectMeta: metav1.ObjectMeta{Namespace: one, Name: name,
+			Annotations: pairs{reflects: b.ns + "/app"}}, data: pairs{"v": "mine"}})
+		b.holds("Secret", one, name, "1")
+	}
+	src = b.set(src, "v", "passed")
+	b.holds("Secret", one, "opaque", "passed")
+	for name, typ := range map[string]string{"opaque": "Opaque", "other": "example.com/other"} {
+		if got := b.holds("Secret", one, name, "passed"); got.typ != typ {
+			t.Errorf("a follower of type %s has become %s", typ, got.typ)
+		}
+	}
+	for _, e := range b.events(src) {
+		if e.Type == corev1.EventTypeWarning {
+			t.Errorf("there was a warning: %s", e.Message)
+		}
+	}
+	// It stays as it is when nothing changes.
+	was := b.read("Secret", one, "other")
+	b.annotate(src, "note", "touched")
+	b.witness("Secret")
+	b.untouched(was)
+}
+
 func TestASourceThatGoesTakesItsCopiesAlong(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, kind string) {

@@ -30,6 +30,7 @@ func (w *Writer) update(ctx context.Context, dest *Target, want Desired, cur sta
 		return Result{}, err
 	}
 	cur.shed(w.strange(dest, &cur.meta))
+	want = keepingType(dest, want, cur)
 	if refused := unchangeable(dest, want, cur); refused != nil {
 		if !dest.Remake || adopting {
 			return Result{}, refused
@@ -100,6 +101,16 @@ var trusted = map[types.NamespacedName]bool{
 func reserved(dest *Target) bool {
 	return dest.kind() == kindConfigMap &&
 		(trusted[types.NamespacedName{Name: dest.Name}] || trusted[types.NamespacedName{Namespace: dest.Namespace, Name: dest.Name}])
+}
+
+// keepingType is what is desired of a follower: its own maker chose its type,
+// and to have it filled asks for the data alone. What is to be a copy from now
+// on looks like one, and is one that may be remade.
+func keepingType(dest *Target, want Desired, cur state) Desired {
+	if dest.kind() == kindSecret && cur.full != nil && !dest.Remake && dest.Marks.Follows(cur.full.Annotations) {
+		want.Type = string(cur.full.Type)
+	}
+	return want
 }
 
 // unchangeable says why an object that is Marked, or written under Yield,
