@@ -159,6 +159,9 @@ func (d *decision) marks(e *entry, now time.Time) *delivery.ReloadMarks {
 			}
 		}
 	}
+	if e.refers {
+		out.Template, out.Env = nil, nil // a template of its own would make it invalid
+	}
 	if len(out.Template)+len(out.Env) == 0 && !out.RestartPods {
 		return nil
 	}

@@ -225,6 +225,10 @@ func TestHeldDeploymentGoesOnThoughTheOperatorWasRestarted(t *testing.T) {
 	if _, err := time.Parse(time.RFC3339, d.Annotations[at]); err != nil || !d.Spec.Paused {
 		t.Fatalf("paused is %v at %q", d.Spec.Paused, d.Annotations[at])
 	}
+	b.event("web", "ReloadWaiting", "Secret app", "it is paused until")
+	if n := counted(t, first, "Restarted"); n != 0 {
+		t.Errorf("counted %v restarts of what is paused", n)
+	}
 	b.secret("app", "three")
 	b.marked("web", variable, mark)
 	b.sets("web", 1)
@@ -232,7 +236,7 @@ func TestHeldDeploymentGoesOnThoughTheOperatorWasRestarted(t *testing.T) {
 	// As if an hour had passed.
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, at, time.Now().Add(-time.Hour+2*time.Second).UTC().Format(time.RFC3339))
 	b.must(b.Patch(t.Context(), d, client.RawPatch(types.MergePatchType, []byte(patch))))
-	b.operate(nil)
+	second := b.operate(nil)
 	b.eventually(func() error {
 		d = b.deployment("web")
 		if _, there := d.Annotations[at]; d.Spec.Paused || there {
@@ -241,6 +245,10 @@ func TestHeldDeploymentGoesOnThoughTheOperatorWasRestarted(t *testing.T) {
 		return nil
 	})
 	b.sets("web", 2)
+	b.event("web", "Reloaded")
+	if n := counted(t, second, "Restarted"); n != 1 {
+		t.Errorf("counted %v restarts", n)
+	}
 }
 
 func TestWhoPausedADeploymentHimselfKeepsIt(t *testing.T) {
@@ -251,11 +259,19 @@ func TestWhoPausedADeploymentHimselfKeepsIt(t *testing.T) {
 	b.operate(nil)
 	b.recorded("Deployment", "web", "Secret/app")
 	b.secret("app", "two")
-	b.marked("web", variable, "")
+	b.event("web", "ReloadWaiting", "Secret app", "kubectl rollout resume")
 	b.settled()
-	if d := b.deployment("web"); !d.Spec.Paused || d.Annotations["deployment.reloader.stakater.com/paused-at"] != "" {
-		t.Errorf("paused is %v, the annotations are %v", d.Spec.Paused, d.Annotations)
+	if d := b.deployment("web"); !d.Spec.Paused || d.Annotations["deployment.reloader.stakater.com/paused-at"] != "" || b.env("web", variable) != "" {
+		t.Errorf("paused is %v, the annotations are %v, the mark is %q", d.Spec.Paused, d.Annotations, b.env("web", variable))
 	}
+	b.secret("app", "one")
+	b.event("web", "ReloadSettled")
+	b.secret("app", "three")
+	b.settled()
+	b.must(b.Patch(t.Context(), b.deployment("web"), client.RawPatch(types.MergePatchType, []byte(`{"spec":{"paused":false},"metadata":{"annotations":{"deployment.reloader.stakater.com/pause-period":null}}}`))))
+	b.marked("web", variable, "")
+	b.event("web", "Reloaded", "Secret app")
+	b.sets("web", 2)
 }
 
 func TestSwitchedOffAndOnAgain(t *testing.T) {
@@ -263,7 +279,7 @@ func TestSwitchedOffAndOnAgain(t *testing.T) {
 	b := served(t, auto)
 	b.operate(nil)
 	b.recorded("Deployment", "web", "Secret/app")
-	b.must(b.Patch(t.Context(), b.deployment("web"), client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"tacit.dev/rollouts":"paused"}}}`))))
+	b.must(b.Patch(t.Context(), b.deployment("web"), client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"tacit.dev/rollouts":" Paused"}}}`))))
 	b.settled()
 	b.secret("app", "two")
 	b.settled()
@@ -274,6 +290,20 @@ func TestSwitchedOffAndOnAgain(t *testing.T) {
 	b.marked("web", variable, "")
 	b.settled()
 	b.sets("web", 2)
+}
+
+// TestAWordThatStopsNothingIsSaid: who meant to stop restarts must not find out
+// by the next one.
+func TestAWordThatStopsNothingIsSaid(t *testing.T) {
+	t.Parallel()
+	b := served(t, auto+`, tacit.dev/rollouts: "off"`)
+	b.apply(workload("Deployment", "silent", `tacit.dev/rollouts: "stop"`, "Secret/app"))
+	b.operate(nil)
+	b.event("web", "ReloadFail", "tacit.dev/rollouts", `"off"`, `"paused"`)
+	b.event("silent", "ReloadFail", `"stop"`) // another object may restart it
+	b.recorded("Deployment", "web", "Secret/app")
+	b.edit(`{"metadata":{"annotations":{"tacit.dev/rollouts":null}}}`)
+	b.event("web", "ReloadSettled")
 }
 
 func TestABadAnnotationIsSaidAndTheRestHolds(t *testing.T) {

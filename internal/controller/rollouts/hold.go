@@ -40,6 +40,15 @@ func (e *entry) hold() hold {
 	return h
 }
 
+// rolls reports that an act restarts the workload: what is written to a
+// Deployment that is paused only does so in the end.
+func (h *hold) rolls(act *rollout.Act) bool {
+	if act.Pause != nil {
+		return !*act.Pause
+	}
+	return act.Marks != nil && !h.on
+}
+
 // apply adds to an act that it begins or ends the hold, and returns when the
 // Deployment is to be looked at again; zero if there is no hold.
 func (h *hold) apply(act *rollout.Act, now time.Time) time.Time {

@@ -82,7 +82,7 @@ func (r *reconciler) Reconcile(ctx context.Context, id delivery.Workload) (recon
 func (r *reconciler) run(ctx context.Context, e *entry, mem *memory) (again time.Duration, err error) {
 	r.complain(e, mem)
 	for range tries {
-		if e.Annotations[rollout.Switch] == rollout.Paused {
+		if stopped, _ := rollout.Stopped(e.Annotations); stopped {
 			r.Runner.Limit.Leave(e.id(), r.Runner.Now())
 			return 0, nil
 		}
@@ -110,90 +110,11 @@ func (r *reconciler) live(ctx context.Context, e *entry) (*entry, error) {
 	return r.store.translate(r.trim.trim(obj)), nil
 }
 
-// act does what was decided, in one write.
-func (r *reconciler) act(ctx context.Context, e *entry, d *decision, mem *memory) (time.Duration, error) {
-	now, id := r.Runner.Now(), e.id()
-	act := rollout.Act{Workload: id, Version: e.ResourceVersion, Cause: d.identity}
-	if d.differs {
-		act.Record = d.record
-	}
-	if len(d.changed) > 0 {
-		act.Marks = d.marks(e, now)
-	}
-	wait, yields := r.yield(ctx, e, d, mem)
-	if yields {
-		act.Record, act.Marks = nil, nil
-	} else if len(d.changed) > 0 && act.Marks == nil {
-		r.Runner.TellFailure(id, string(e.UID), "Changes detected, but "+id.String()+" has no containers of its own to restart")
-	}
-	hold := e.hold()
-	until := hold.apply(&act, now)
-	if wait > 0 {
-		until = sooner(until, now.Add(wait))
-	}
-	if act.Marks == nil {
-		r.Runner.Limit.Leave(id, now)
-		mem.since, mem.told = time.Time{}, false
-	} else if wait := r.Runner.Limit.Wait(id, now); wait > 0 {
-		if !mem.told {
-			r.Runner.TellWaiting(id, string(e.UID), d.causes, wait)
-			mem.told = true
-		}
-		until = sooner(until, now.Add(wait))
-		if act.Marks, act.Record = nil, nil; !hold.on {
-			act.Pause = nil // it begins with the restart
-		}
-	}
-	if _, known := rollout.RecordOf(id, e.Annotations); known && !d.differs {
-		mem.rival.ours = d.found.String()
-	}
-	if act.Record == nil && act.Marks == nil && act.Pause == nil {
-		return remaining(until, now), nil
-	}
-	version, err := r.Runner.Apply(ctx, act)
-	if err != nil {
-		if act.Marks != nil {
-			r.Runner.Limit.Return(id, now)
-		}
-		return 0, err
-	}
-	mem.version = version
-	if act.Record != nil {
-		mem.rival.restored(act.Record, d.contested, now)
-	}
-	if act.Marks != nil {
-		r.tell(ctx, e, d, mem)
-	}
-	return remaining(until, now), nil
-}
-
-// tell says that the workload was restarted.
-func (r *reconciler) tell(ctx context.Context, e *entry, d *decision, mem *memory) {
-	r.Runner.Tell(e.id(), string(e.UID), d.causes)
-	if !mem.since.IsZero() {
-		r.Runner.Metrics.Took(e.kind, r.Runner.Now().Sub(mem.since))
-	}
-	mem.since, mem.told = time.Time{}, false
-	log.FromContext(ctx).V(1).Info("restarted", "workload", e.String(), "because", d.causes)
-}
-
-// complain tells once what is wrong with a workload's annotations. What could
-// be understood of them is followed.
-func (r *reconciler) complain(e *entry, mem *memory) {
-	said := ""
-	if e.err != nil {
-		said = e.err.Error()
-	}
-	if said != "" && said != mem.invalid {
-		r.Runner.TellInvalid(e.id(), string(e.UID), said)
-	}
-	mem.invalid = said
-}
-
 // failed tells of a failure, and returns when to try again.
 func (r *reconciler) failed(ctx context.Context, e *entry, mem *memory, err error) time.Duration {
 	failure := r.Runner.Explain(e.id(), "restart", err)
 	r.Runner.TellFailure(e.id(), string(e.UID), failure.Message)
+	mem.troubled = true
 	log.FromContext(ctx).V(1).Info("not restarted", "workload", e.String(), "why", failure.Message)
 	wait := min(firstRetry<<min(mem.failures, 16), lastRetry)
 	mem.failures++

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/engine/rollout"
 )
 
 // store has the workloads that ask for restarts, and finds them by what they
@@ -86,6 +87,12 @@ func (e *entry) asks(language string) bool {
 	return false
 }
 
+// matters reports that there is something to do for the workload, or to say.
+func (e *entry) matters() bool {
+	_, odd := rollout.Stopped(e.Annotations)
+	return len(e.wishes) > 0 || e.err != nil || odd != nil
+}
+
 // asking reports that the workload asks for something in some language.
 func (e *entry) asking() bool {
 	return slices.ContainsFunc(e.wishes, func(h wish) bool { return h.plan.Asks() })
@@ -103,7 +110,7 @@ func (s *store) put(w *workload) bool {
 	}
 	e := s.translate(w)
 	s.drop(old)
-	if len(e.wishes) == 0 && e.err == nil || !w.DeletionTimestamp.IsZero() {
+	if !e.matters() || !w.DeletionTimestamp.IsZero() {
 		return old != nil
 	}
 	s.add(e)

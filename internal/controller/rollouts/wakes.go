@@ -76,8 +76,12 @@ type memory struct {
 	// since is when the change came that is not rolled out yet.
 	since    time.Time
 	failures int // in a row
-	// told: an event says that the workload waits for its turn.
+	// told: an event says that the workload waits.
 	told bool
+	// troubled: the last event says that something is still to be done.
+	troubled bool
+	// held are the causes of the restart that a pause puts off.
+	held []string
 	// invalid is what was last said about its annotations.
 	invalid string
 	rival   rival

@@ -33,6 +33,8 @@ type workload struct {
 	first string
 	// paused is a Deployment's.
 	paused bool
+	// refers: an Argo Rollout that has its pod template from another workload.
+	refers bool
 }
 
 // use is one Secret or ConfigMap that the pods use, and the container that a
@@ -57,7 +59,7 @@ func (w *workload) seen() dialect.Workload {
 
 // same reports that nothing differs that a language or the record is about.
 func (w *workload) same(other *workload) bool {
-	return w.UID == other.UID && w.paused == other.paused && w.first == other.first &&
+	return w.UID == other.UID && w.paused == other.paused && w.refers == other.refers && w.first == other.first &&
 		w.DeletionTimestamp.IsZero() == other.DeletionTimestamp.IsZero() &&
 		maps.Equal(w.Annotations, other.Annotations) && maps.Equal(w.template, other.template) &&
 		slices.Equal(w.uses, other.uses)
@@ -157,7 +159,8 @@ func (t trimmer) trim(obj any) *workload {
 type argoRollout struct {
 	Metadata metav1.ObjectMeta `json:"metadata"`
 	Spec     struct {
-		Template corev1.PodTemplateSpec `json:"template"`
+		Template    corev1.PodTemplateSpec `json:"template"`
+		WorkloadRef *struct{}              `json:"workloadRef"`
 	} `json:"spec"`
 }
 
@@ -173,7 +176,9 @@ func (t trimmer) keepRollout(u *unstructured.Unstructured) *workload {
 		r.Metadata.Namespace, r.Metadata.Name, r.Metadata.UID = u.GetNamespace(), u.GetName(), u.GetUID()
 		r.Metadata.ResourceVersion, r.Metadata.Annotations = u.GetResourceVersion(), u.GetAnnotations()
 	}
-	return t.keep("Rollout", &r.Metadata, &r.Spec.Template)
+	w := t.keep("Rollout", &r.Metadata, &r.Spec.Template)
+	w.refers = r.Spec.WorkloadRef != nil
+	return w
 }
 
 func (t trimmer) keep(kind string, meta *metav1.ObjectMeta, template *corev1.PodTemplateSpec) *workload {

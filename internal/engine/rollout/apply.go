@@ -43,6 +43,10 @@ func (r *Runner) Apply(ctx context.Context, a Act) (version string, err error) {
 	if !ok {
 		return "", fmt.Errorf("a %s cannot be restarted", a.Workload.Kind)
 	}
+	if a.Marks != nil && gvk.Kind == "CronJob" {
+		at := r.Now().UTC().Format(time.RFC3339)
+		a.Annotations = map[string]*string{JobMade: &at} // it has no others
+	}
 	patch, spec := object{"metadata": a.metadata()}, object{}
 	if a.Pause != nil {
 		spec["paused"] = *a.Pause

@@ -1,10 +1,7 @@
 package rollout
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"time"
 
@@ -90,41 +87,4 @@ func (r *Runner) restart(ctx context.Context, w delivery.Workload, live *unstruc
 	}
 	r.Tell(w, string(live.GetUID()), []string{trigger})
 	return true, nil
-}
-
-// halted is the error if somebody stopped the workload's restarts.
-func halted(w delivery.Workload, live *unstructured.Unstructured) error {
-	if live.GetAnnotations()[Switch] == Paused {
-		return problem(delivery.RolloutFailed, nil, "%s is not restarted while its annotation %s says %q", w, Switch, Paused)
-	}
-	// A Deployment that is paused would not start new pods.
-	if paused, _, _ := unstructured.NestedBool(live.Object, "spec", "paused"); paused && w.Kind == "Deployment" {
-		return problem(delivery.RolloutFailed, nil, "%s is paused: resume it (kubectl rollout resume), or it cannot be restarted", w)
-	}
-	return nil
-}
-
-// Explain puts an error of the API server into words. The server's own are left
-// out: of an invalid workload they quote values, which may be secret.
-func (r *Runner) Explain(w delivery.Workload, verb string, err error) *delivery.Error {
-	var failure *delivery.Error
-	switch {
-	case errors.As(err, &failure):
-		return failure
-	case apierrors.IsNotFound(err):
-		return problem(delivery.RolloutFailed, err, "%s does not exist", w)
-	case apierrors.IsForbidden(err):
-		return problem(delivery.RolloutFailed, err,
-			"the API server forbids the operator to %s %s: it needs get and patch on that kind, and no admission policy may object", verb, w)
-	case apierrors.IsConflict(err):
-		return problem(delivery.Conflict, err, "others write to %s all the time", w)
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
-		return problem(delivery.RolloutFailed, err,
-			"the API server finds %s invalid as it would be: check that `kubectl rollout restart` works for it", w)
-	}
-	return problem(delivery.RolloutFailed, err, "the API server did not %s %s (%s)", verb, w, cmp.Or(string(apierrors.ReasonForError(err)), "no answer"))
-}
-
-func problem(kind delivery.ErrorKind, cause error, format string, args ...any) *delivery.Error {
-	return &delivery.Error{Kind: kind, Message: fmt.Sprintf(format, args...), Err: cause}
 }

@@ -9,10 +9,8 @@ package rollout
 
 import (
 	"context"
-	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,13 +40,13 @@ type Recorder interface {
 	Event(object runtime.Object, eventtype, reason, message string)
 }
 
-// Annotations of Tacit's own on a workload.
+// Annotations that are written on a workload.
 const (
 	// Recorded holds what the workload runs with, see Record.
 	Recorded = "tacit.dev/rolled-out"
-	// Switch stops restarts of a workload while it says Paused.
-	Switch = "tacit.dev/rollouts"
-	Paused = "paused"
+	// JobMade is when a CronJob was last made a Job of. The pod templates of
+	// others tell.
+	JobMade = "tacit.dev/job-made"
 )
 
 // Kinds lists the kinds of workload that can be restarted.
@@ -74,60 +72,6 @@ func KindOf(name string) (schema.GroupVersionKind, bool) {
 
 // manager is whose fields ours are.
 const manager = client.FieldOwner("tacit")
-
-// The events.
-const (
-	reasonReloaded  = "Reloaded"
-	reasonFailed    = "ReloadFail"
-	reasonWaiting   = "ReloadWaiting"
-	reasonContested = "ReloadContested"
-)
-
-// Tell writes an event on the workload that it was restarted for these causes.
-// Its next restart has to wait a little.
-func (r *Runner) Tell(w delivery.Workload, uid string, causes []string) {
-	r.Limit.restarted(w, r.Now())
-	r.Metrics.count(w.Kind, restarted)
-	r.event(r.News, corev1.EventTypeNormal, w, uid, reasonReloaded, "Changes detected in "+some(causes)+"; restarted")
-}
-
-// TellFailure writes an event on the workload that it could not be restarted.
-func (r *Runner) TellFailure(w delivery.Workload, uid, message string) {
-	r.Metrics.count(w.Kind, failed)
-	r.event(r.Warnings, corev1.EventTypeWarning, w, uid, reasonFailed, message)
-}
-
-// TellInvalid writes an event on the workload about what is wrong with its
-// annotations.
-func (r *Runner) TellInvalid(w delivery.Workload, uid, message string) {
-	r.event(r.Warnings, corev1.EventTypeWarning, w, uid, reasonFailed, message)
-}
-
-// TellWaiting writes an event on the workload that its restart has to wait.
-func (r *Runner) TellWaiting(w delivery.Workload, uid string, causes []string, wait time.Duration) {
-	r.event(r.News, corev1.EventTypeNormal, w, uid, reasonWaiting,
-		"Changes detected in "+some(causes)+"; "+r.Limit.waiting(w, r.Now(), wait))
-}
-
-func (r *Runner) event(to Recorder, kind string, w delivery.Workload, uid, reason, message string) {
-	if to == nil {
-		return
-	}
-	gvk, _ := KindOf(w.Kind)
-	ref := &corev1.ObjectReference{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
-	ref.APIVersion = gvk.GroupVersion().String()
-	ref.UID = uidOf(uid)
-	to.Event(ref, kind, reason, message)
-}
-
-// some names the first causes, for an event holds 1024 bytes.
-func some(causes []string) string {
-	const most = 3
-	if len(causes) <= most {
-		return strings.Join(causes, ", ")
-	}
-	return strings.Join(causes[:most], ", ") + " and others"
-}
 
 // live returns the workload as it is in the cluster, in its plainest form.
 func (r *Runner) live(ctx context.Context, w delivery.Workload, obj client.Object) error {
