@@ -42,7 +42,7 @@ func (r *gathering) places(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(r.spreading) == 0 {
+	if len(r.spreading)+len(r.followers) == 0 {
 		return nil
 	}
 	namespaces, err := r.namespaces(ctx)
@@ -51,8 +51,9 @@ func (r *gathering) places(ctx context.Context) error {
 	}
 	for i := range r.spreading {
 		r.count(&r.spreading[i], namespaces)
+		r.countFollowers(&r.spreading[i], namespaces)
 	}
-	return nil
+	return r.judgeFollowers(ctx, namespaces)
 }
 
 // kindsOfCopies are the kinds whose metadata have to be looked at.
@@ -134,7 +135,8 @@ func (r *gathering) mark(markers []*language, kind string, o *metav1.PartialObje
 	}
 }
 
-// ask adds a row for each language in which the object asks for copies.
+// ask adds a row for each language in which the object asks for copies, or to
+// be filled itself.
 func (r *gathering) ask(kind string, o *metav1.PartialObjectMetadata) {
 	if r.Namespace != "" && o.Namespace != r.Namespace {
 		return
@@ -145,6 +147,7 @@ func (r *gathering) ask(kind string, o *metav1.PartialObjectMetadata) {
 		}
 		plan, err := a.Translate(o)
 		if err == nil && plan.Destination.Name == "" {
+			r.follow(a, kind, o, &plan.Destination.Marks)
 			continue
 		}
 		row := newRow(a.name, a.kind, o)

@@ -241,6 +241,33 @@ func TestEveryLanguageInOneTable(t *testing.T) {
 	}
 }
 
+// TestNoCopyIsMissedWhereNoneIsMade: a source meant for all namespaces is well
+// with a copy in each that is not protected. One that is there counts.
+func TestNoCopyIsMissedWhereNoneIsMade(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.apply(strings.TrimSpace(everything))
+	protecting := func(g *Gatherer) { g.Protected = []string{"kube-system", b.copies} }
+	told := func(want string) {
+		t.Helper()
+		rows, _ := b.gather(protecting)
+		row := rows["Secret tls"]
+		if got := (&Row{}).places(row.To, Style{}); got != want || row.Ready != True || row.Message != "" {
+			t.Errorf("it goes to %q, want %q, and is %s: %q", got, want, row.Ready, row.Message)
+		}
+	}
+	told("Secret tls in 0 namespaces")
+	b.apply(`
+apiVersion: v1
+kind: Secret
+metadata:
+  name: tls
+  namespace: $COPIES
+  annotations: {reflector.v1.k8s.emberstack.com/reflects: $TEAM/tls, reflector.v1.k8s.emberstack.com/auto-reflects: "True"}
+stringData: {key: $CANARY}`)
+	told("Secret tls in 1 namespace")
+}
+
 // TestWhatIsReportedIsShown has the dialects report, and finds it in the
 // table: of a kind without a status subresource too, whose every write counts
 // as a generation.
@@ -274,7 +301,11 @@ kind: Secret
 metadata:
   name: follower
   namespace: $COPIES
-  annotations: {reflector.v1.k8s.emberstack.com/reflects: $TEAM/tls}
+  annotations:
+    reflector.v1.k8s.emberstack.com/reflects: $TEAM/tls
+    reflector.v1.k8s.emberstack.com/auto-reflects: "False"
+    reflector.v1.k8s.emberstack.com/reflected-version: "1"
+    reflector.v1.k8s.emberstack.com/reflected-at: "2026-08-01T12:00:00Z"
 ---
 apiVersion: v1
 kind: Secret

@@ -34,6 +34,9 @@ type Gatherer struct {
 	Workloads []dialect.Workloads
 	// Namespace limits the rows; empty does not.
 	Namespace string
+	// Protected are namespaces in which no copy is made, so that none is
+	// missing there.
+	Protected []string
 	matcher   *spread.Matcher
 	page      int64
 }
@@ -98,6 +101,7 @@ type gathering struct {
 	notes []string
 	// spreading are rows whose copies are still to be counted.
 	spreading []spreading
+	followers []follower
 	annotated []*language
 	copies    copies
 }
