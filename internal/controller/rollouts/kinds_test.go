@@ -15,6 +15,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/dialect/reloader"
+	"github.com/tacit-secrets/tacit/internal/engine/rollout"
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
@@ -88,6 +89,25 @@ func TestArgoRolloutRestartsItsPodsIfAsked(t *testing.T) {
 	})
 	if got := b.variables("Rollout", "web"); len(got) != 0 {
 		t.Errorf("the template changed too: %v", got)
+	}
+}
+
+// TestAnArgoRolloutOfAnothersTemplateGetsNone: it has workloadRef, and may not
+// have a template beside that.
+func TestAnArgoRolloutOfAnothersTemplateGetsNone(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.secret("app", "one")
+	b.apply(`{apiVersion: argoproj.io/v1alpha1, kind: Rollout, metadata: {name: web, annotations: {secret.reloader.stakater.com/reload: app}},
+spec: {workloadRef: {apiVersion: apps/v1, kind: Deployment, name: web}}}`)
+	b.operate(func(s *setup) {
+		s.Languages = []dialect.Workloads{reloader.New(reloader.Options{Strategy: reloader.Annotations})}
+	})
+	b.recorded("Rollout", "web", "Secret/app")
+	b.secret("app", "two")
+	b.event("web", "ReloadFail", "no containers of its own")
+	if _, there, err := unstructured.NestedMap(b.get("Rollout", "web").Object, "spec", "template"); there || err != nil {
+		t.Errorf("it has a template (%v)", err)
 	}
 }
 
@@ -185,6 +205,10 @@ func TestCronJobRunsOnce(t *testing.T) {
 	owner := job.OwnerReferences
 	if len(owner) != 1 || owner[0].Kind != "CronJob" || owner[0].Name != "nightly" || job.Annotations["cronjob.kubernetes.io/instantiate"] != "manual" {
 		t.Errorf("the Job is of %v with %v", owner, job.Annotations)
+	}
+	made := b.get("CronJob", "nightly").GetAnnotations()[rollout.JobMade]
+	if at, err := time.Parse(time.RFC3339, made); err != nil || at.Sub(job.CreationTimestamp.Time).Abs() > 5*time.Second {
+		t.Errorf("the Job is of %v, and the CronJob says %q", job.CreationTimestamp, made)
 	}
 	if env := job.Spec.Template.Spec.Containers[0].Env; len(env) != 1 || env[0].Name != variable || env[0].Value == "" {
 		t.Errorf("its container has %v", env)
