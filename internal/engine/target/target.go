@@ -243,7 +243,7 @@ func (w *Writer) Recognise(ctx context.Context, dest *Target) (Memory, bool) {
 	if w.digest(dest, is) != mem.Digest {
 		return mem, false
 	}
-	mem.Version = got.ResourceVersion
+	mem.Version, mem.Immutable = got.ResourceVersion, got.Immutable != nil && *got.Immutable
 	return mem, true
 }
 
