@@ -20,8 +20,11 @@ func (r *deliveryReconciler) wakeSelf(_ context.Context, obj client.Object, q qu
 	if r.kind.Whole && r.memories.of(name, obj.GetUID()).status == obj.GetResourceVersion() {
 		return // what we wrote of it ourselves is a generation too
 	}
-	// An annotated object is its own source.
-	r.wake(q, name, wake{asked: r.Now(), force: r.kind.Annotated})
+	// An annotated object is its own source. What is kept in the spec of a kind
+	// without a status subresource may have been put back: then the status is
+	// about another state of it.
+	putBack := r.kind.Whole && !r.dialect.State(obj).Known
+	r.wake(q, name, wake{asked: r.Now(), force: r.kind.Annotated || putBack})
 }
 
 func (r *deliveryReconciler) wake(q queue, name types.NamespacedName, why wake) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
@@ -82,5 +83,26 @@ func TestAVaultSyncStatusTellsWhatItDid(t *testing.T) {
 	s := v.Status.VaultSync
 	if s.LastRestart == nil || s.LastSync == nil || time.Since(s.LastRestart.Time) > time.Minute {
 		t.Errorf("its status is %+v", s)
+	}
+}
+
+// TestAManifestThatIsAppliedAgainIsLookedAtAtOnce: kubectl apply puts the time
+// stamp of the manifest back, and the status is about what was before.
+func TestAManifestThatIsAppliedAgainIsLookedAtAtOnce(t *testing.T) {
+	b := newBed(t)
+	b.serve(func(o *operator.Options) { o.Languages.VaultSyncStatus.Interval = time.Hour })
+	b.rolling()
+	for range 2 {
+		stamp := b.looks().Spec.TimeStamp
+		v := b.looks()
+		v.Spec.TimeStamp = "0000-00-00T00:00:00.000000000Z"
+		b.must(b.Update(b.T.Context(), v))
+		b.Eventually(func() error {
+			v := b.looks()
+			if s := v.Status.VaultSync; v.Spec.TimeStamp != stamp || s.ObservedGeneration != v.Generation {
+				return fmt.Errorf("it is %+v of generation %d with time stamp %s", s, v.Generation, v.Spec.TimeStamp)
+			}
+			return nil
+		})
 	}
 }
