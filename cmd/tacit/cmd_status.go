@@ -25,6 +25,7 @@ type statusFlags struct {
 	all, watch bool
 	output     string
 	kubed      string
+	protected  []string
 }
 
 func statusCommand() *cobra.Command {
@@ -64,6 +65,7 @@ row a line, and "gone": true marks an object that is no more.`,
 	flags.BoolVarP(&f.watch, "watch", "w", false, "go on showing what changes")
 	flags.StringVarP(&f.output, "output", "o", "", "json, or wide: with languages and all keys")
 	flags.StringVar(&f.kubed, "kubed-cluster-name", "", "what the operator was told with this flag, to know kubed's copies by")
+	protectFlag(flags, &f.protected, "namespace in which the operator makes no copies for others; repeat it for several as it was told")
 	return cmd
 }
 
@@ -115,7 +117,9 @@ func (f *statusFlags) gatherer(cfg *rest.Config) (*status.Gatherer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the client: %w", err)
 	}
-	return &status.Gatherer{Client: c, Languages: languages, Workloads: operator.Workloads(spoken), Namespace: f.namespace}, nil
+	return &status.Gatherer{
+		Client: c, Languages: languages, Workloads: operator.Workloads(spoken), Namespace: f.namespace, Protected: f.protected,
+	}, nil
 }
 
 // pace is the shortest time between two looks; share is how many times longer

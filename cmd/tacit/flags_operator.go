@@ -24,7 +24,7 @@ func languageFlags(flags *pflag.FlagSet, f *operatorFlags) {
 	flags.StringArrayVar(&l.MirrorCredentials, "mirrors-credential-namespace", nil, "namespace whose Secrets every SecretMirror may log in with; repeat it for several")
 	flags.BoolVar(&l.KubedEverywhere, "kubed-all-namespaces", false, `let kubed's annotation sync: "" copy to all namespaces`)
 	flags.StringVar(&l.KubedCluster, "kubed-cluster-name", "", "this cluster's name, for kubed's copies in other clusters")
-	flags.StringArrayVar(&f.Protected, "protect-namespace", []string{"kube-system"}, "namespace that copies do not come into from others; repeat it for several")
+	protectFlag(flags, &f.Protected, `namespace in which no copy is made for others; those that are there, and what asks to be filled, are served on; repeat it for several, or "" for none`)
 	flags.StringVar(&f.ClustersKubeconfig, "clusters-kubeconfig", "", "kubeconfig whose contexts are the other clusters for copies")
 	flags.BoolVar(&l.Reloader.AutoAll, "reload-all", false, "restart workloads that say nothing when something that they use changes")
 	flags.StringVar((*string)(&l.Reloader.Strategy), "reload-strategy", string(reloader.EnvVars), "what a restart writes for Reloader's annotations: env-vars or annotations")
@@ -32,6 +32,12 @@ func languageFlags(flags *pflag.FlagSet, f *operatorFlags) {
 	flags.DurationVar(&l.Sealed.RenewPeriod, "sealed-key-renew-period", 30*24*time.Hour, "age at which a new key to seal for is made, the old ones staying; 0 makes none but the first")
 	flags.StringArrayVar(&l.Sealed.Privileged, "sealed-privileged-namespace", nil, `namespace whose SealedSecrets may make Secrets of the types kubernetes.io/service-account-token and bootstrap.kubernetes.io/token; repeat it for several, or "*" for all`)
 	flags.BoolVar(&l.VaultSyncStatus.AnyNamespace, "vaultsyncstatus-any-namespace", false, "let VaultSyncStatuses restart Deployments of other namespaces")
+}
+
+// protectFlag is that of the operator and of what looks at its work, with one
+// default for both.
+func protectFlag(flags *pflag.FlagSet, to *[]string, usage string) {
+	flags.StringArrayVar(to, "protect-namespace", []string{"kube-system"}, usage)
 }
 
 // rolloutFlags are those about restarts of workloads.

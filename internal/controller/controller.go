@@ -46,7 +46,7 @@ type Shared struct {
 	// Namespaces that are served where ClusterScoped is false.
 	Namespaces []string
 	// Protected are namespaces that copies are made in for objects of their own
-	// alone. What is there already stays.
+	// alone. Copies that are there already are served like all others.
 	Protected []string
 	// Matcher tells which namespaces rules admit.
 	Matcher *spread.Matcher

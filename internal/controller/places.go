@@ -3,18 +3,14 @@ package controller
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tacit-secrets/tacit/internal/controller/objects"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine"
-	"github.com/tacit-secrets/tacit/internal/engine/spread"
 	"github.com/tacit-secrets/tacit/internal/engine/target"
 )
 
@@ -83,7 +79,7 @@ func (r *deliveryReconciler) unwanted(plan *delivery.Delivery, mem *memory, owne
 	for _, name := range owned {
 		p := delivery.Place{Namespace: name.Namespace, Name: name.Name}
 		// A source may bear marks by mistake or by malice, its own even.
-		if wanted[p] || isSource(plan, p) || r.protected(plan, p.Namespace) {
+		if wanted[p] || isSource(plan, p) {
 			continue
 		}
 		switch s := r.spot(&plan.Destination, p, target.Memory{}); {
@@ -100,12 +96,6 @@ func (r *deliveryReconciler) unwanted(plan *delivery.Delivery, mem *memory, owne
 		}
 	}
 	return all
-}
-
-// protected reports that the plan's copies neither come into the namespace nor
-// leave it.
-func (r *deliveryReconciler) protected(plan *delivery.Delivery, namespace string) bool {
-	return namespace != plan.Object.Namespace && slices.Contains(r.Protected, namespace)
 }
 
 // owned lists what bears the object's mark.
@@ -126,84 +116,6 @@ func isSource(plan *delivery.Delivery, p delivery.Place) bool {
 	ref := delivery.ObjectRef{Kind: cmp.Or(plan.Destination.Kind, objects.Secret), Namespace: p.Namespace, Name: p.Name}
 	self := delivery.ObjectRef{Kind: plan.Object.Kind, Namespace: plan.Object.Namespace, Name: plan.Object.Name}
 	return p.Cluster == "" && (ref == self || slices.Contains(plan.Objects(), ref))
-}
-
-// spread lists the places of a destination in many namespaces. The source is
-// never one of them.
-func (r *deliveryReconciler) spread(ctx context.Context, plan *delivery.Delivery, owned []types.NamespacedName) ([]delivery.Place, error) {
-	dest := &plan.Destination
-	namespaces, err := r.namespaces(ctx, dest.Spread)
-	if err != nil {
-		return nil, err
-	}
-	var all []delivery.Place
-	add := func(p delivery.Place) {
-		if !isSource(plan, p) {
-			all = append(all, p)
-		}
-	}
-	within := map[string]bool{}
-	end := r.Now().Add(matchPatience)
-	for _, ns := range namespaces {
-		if r.Now().After(end) || ctx.Err() != nil {
-			return nil, problem(delivery.Invalid, fmt.Sprintf(
-				"matching %d namespaces takes longer than %s: give fewer or simpler patterns, or a label selector", len(namespaces), matchPatience))
-		}
-		if r.protected(plan, ns.Name) {
-			continue
-		}
-		if !r.Matcher.Within(dest.Spread, ns) {
-			continue
-		}
-		within[ns.Name] = true
-		if r.Matcher.Admits(dest.Spread.Into, ns) {
-			add(delivery.Place{Namespace: ns.Name, Name: dest.Name})
-		}
-	}
-	if dest.Spread.Followers {
-		for _, name := range owned {
-			if p := (delivery.Place{Namespace: name.Namespace, Name: name.Name}); within[p.Namespace] && r.spot(dest, p, target.Memory{}).Follower {
-				add(p)
-			}
-		}
-	}
-	for _, cluster := range dest.Spread.Clusters {
-		add(delivery.Place{Cluster: cluster, Namespace: r.Clusters.Namespace(cluster, plan.Object.Namespace), Name: dest.Name})
-	}
-	if err := r.Matcher.Fault(dest.Spread.Into); err != nil {
-		return nil, err
-	}
-	return all, r.Matcher.Fault(dest.Spread.Within)
-}
-
-// matchPatience bounds the matching of one object's patterns. It is a worker's
-// time, and every new namespace has them matched again.
-const matchPatience = 2 * time.Second
-
-// namespaces are those that copies can be made in: not such as are going.
-func (r *deliveryReconciler) namespaces(ctx context.Context, s *delivery.Spread) ([]spread.Namespace, error) {
-	var all []spread.Namespace
-	if !r.ClusterScoped {
-		if slices.ContainsFunc(slices.Concat(s.Into, s.Within), func(rule delivery.NamespaceRule) bool { return rule.HasSelector }) {
-			return nil, problem(delivery.Unsupported,
-				"this operator serves single namespaces and sees no labels of theirs: name them by pattern in place of a label selector")
-		}
-		for _, name := range r.Namespaces {
-			all = append(all, spread.Namespace{Name: name})
-		}
-		return all, nil
-	}
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(partial("Namespace").GroupVersionKind())
-	if err := r.Cluster.GetCache().List(ctx, list); err != nil {
-		return nil, fmt.Errorf("list the namespaces: %w", err)
-	}
-	for i := range list.Items {
-		if ns := &list.Items[i]; ns.DeletionTimestamp == nil {
-			all = append(all, spread.Namespace{Name: ns.Name, Labels: ns.Labels})
-		}
-	}
-	return all, nil
 }
 
 // ownerOf is the language's own; nil where an owner reference tells.

@@ -53,8 +53,8 @@ type Options struct {
 	// HomeNamespace keeps the operator's own objects; empty is the pod's own,
 	// else the first of Namespaces, else "default".
 	HomeNamespace string
-	// Protected are namespaces that copies do not come into from others; nil is
-	// kube-system.
+	// Protected are namespaces in which no copy is made for objects of others;
+	// nil is kube-system.
 	Protected []string
 	// ClustersKubeconfig is the path of a kubeconfig for copies to other
 	// clusters.

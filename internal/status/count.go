@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,12 @@ func (r *gathering) count(s *spreading, namespaces []spread.Namespace) {
 		if ns.Name == s.plan.Object.Namespace || !r.matcher.Wants(dest.Spread, ns) {
 			continue
 		}
+		_, ok := there.in[ns.Name]
+		if !ok && slices.Contains(r.Protected, ns.Name) {
+			continue
+		}
 		wanted++
-		if _, ok := there.in[ns.Name]; !ok {
+		if !ok {
 			missing = append(missing, ns.Name)
 		}
 	}
