@@ -16,10 +16,11 @@ const defaultPage = 500
 
 // list calls each for all objects of a kind, a page at a time. A kind that is
 // not served has none.
-func (r *gathering) list(ctx context.Context, what string, newList func() client.ObjectList, namespace string, each func(runtime.Object)) error {
+func (r *gathering) list(ctx context.Context, what string, newList func() client.ObjectList, namespace string, each func(runtime.Object), which ...client.ListOption) error {
 	for next := ""; ; {
 		list := newList()
-		err := r.Client.List(ctx, list, client.InNamespace(namespace), client.Limit(r.page), client.Continue(next))
+		opts := append([]client.ListOption{client.InNamespace(namespace), client.Limit(r.page), client.Continue(next)}, which...)
+		err := r.Client.List(ctx, list, opts...)
 		switch {
 		case unserved(err):
 			return nil
