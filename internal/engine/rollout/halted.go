@@ -8,9 +8,9 @@ import (
 	"github.com/tacit-secrets/tacit/internal/delivery"
 )
 
+// Switch is the annotation that stops restarts of a workload while it says
+// Paused, however that is written.
 const (
-	// Switch is the annotation that stops restarts of a workload while it says
-	// Paused, however that is written.
 	Switch = "tacit.dev/rollouts"
 	Paused = "paused"
 )
