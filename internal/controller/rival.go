@@ -3,6 +3,8 @@ package controller
 import (
 	"context"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
@@ -31,4 +33,21 @@ func (s *Shared) Rival(ctx context.Context, dest *delivery.Destination, manager 
 		}
 	}
 	return false
+}
+
+// Gone reports whether there is no object of the destination's owner's kind and
+// of that name. It is target.Writer's question to the cache.
+func (s *Shared) Gone(ctx context.Context, dest *delivery.Destination, name types.NamespacedName) bool {
+	known := false
+	for _, d := range s.kinds() {
+		kind := d.Kind()
+		if kind.GVK.Kind != dest.Owner.Kind || kind.Annotated {
+			continue
+		}
+		if err := s.Cluster.GetCache().Get(ctx, name, kind.New()); !apierrors.IsNotFound(err) {
+			return false
+		}
+		known = true
+	}
+	return known
 }

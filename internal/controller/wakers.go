@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -40,8 +41,10 @@ func (r *deliveryReconciler) wakeHeirs(ctx context.Context, obj client.Object, q
 		return
 	}
 	at := r.Now()
-	for _, name := range r.objects.find(ctx, targetKey(plan.Destination.Namespace, plan.Destination.Name)) {
-		if name != client.ObjectKeyFromObject(obj) {
+	dest := &plan.Destination
+	for _, name := range r.objects.find(ctx, targetKey(cmp.Or(dest.Namespace, anyNamespace), dest.Name)) {
+		// Names such as "tls" are everywhere; most want none of this one's places.
+		if name != client.ObjectKeyFromObject(obj) && (dest.Spread == nil || r.memories.failing(name)) {
 			r.wake(q, name, wake{asked: at, force: true})
 		}
 	}

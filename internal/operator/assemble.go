@@ -68,7 +68,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options
 		Matcher: spread.New(), Clusters: clusters, Now: time.Now,
 		Engine: &engine.Engine{Core: core, Now: time.Now, Writer: &target.Writer{Core: core, Other: clusters.core}},
 	}
-	shared.Engine.Writer.Rival = shared.Rival
+	shared.Engine.Writer.Rival, shared.Engine.Writer.Gone = shared.Rival, shared.Gone
 	shared.Engine.Writer.Tongues = tongues(langs)
 	return shared, nil
 }

@@ -9,7 +9,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
+	mirrorsv1 "github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
 	"github.com/tacit-secrets/tacit/test/mirrors/mirrortest"
 )
 
@@ -190,6 +192,49 @@ func TestRetainedCopiesStay(t *testing.T) {
 	b.Left("app")
 	b.Untouched(first)
 	b.Untouched(second)
+}
+
+// A mark whose object is no more is nobody's: a SecretMirror that is renamed
+// finds its retained copies under its former name.
+func TestRetainedCopiesAreInheritedByAnotherName(t *testing.T) {
+	b := newBed(t)
+	one := b.Namespace("one")
+	b.Make(b.NS, "app", "password", "first")
+	retained := func(name string) string {
+		return mirrortest.Copies(name, "source: {name: app}\ndeletePolicy: retain", "^$NS-one$")
+	}
+	b.Apply(retained("former"))
+	b.Active("former", "in 1 namespace")
+	was := b.Copy(one, "app")
+	// Both are there for a while, as a tool that deploys has it.
+	b.Apply(retained("renamed"))
+	b.Says("renamed", "Error", "SyncError", "belongs to SecretMirror "+b.NS+"/former")
+	b.Untouched(was)
+	within(t, atOnce, func() {
+		b.Remove(b.Mirror("former"))
+		b.Active("renamed", "in 1 namespace")
+	})
+	got := b.Copy(one, "app")
+	if got.UID != was.UID || got.Annotations["mirrors.kts.studio/owned-by"] != b.NS+"/renamed" {
+		t.Errorf("the copy is %v", got.ObjectMeta)
+	}
+	b.Remove(b.Mirror("renamed"))
+	b.Left("renamed")
+
+	// Of another namespace it is not to be had: who kept it relies on it.
+	other := b.Namespace("other")
+	b.Make(other, "app", "password", "other")
+	b.Apply(in(other, retained("greedy")))
+	kept := b.Copy(one, "app")
+	b.Eventually(func() error {
+		sm := &mirrorsv1.SecretMirror{}
+		b.Must(b.Get(t.Context(), types.NamespacedName{Namespace: other, Name: "greedy"}, sm))
+		if text := mirrortest.State(sm); !strings.Contains(text, "belongs to SecretMirror "+b.NS+"/renamed") {
+			return errors.New(text)
+		}
+		return nil
+	})
+	b.Untouched(kept)
 }
 
 func TestAForeignSecretIsLeftAloneUntilItIsGiven(t *testing.T) {

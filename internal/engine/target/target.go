@@ -103,6 +103,9 @@ type Writer struct {
 	// still wants the destination; without it a name in the managed fields
 	// of a Secret would shut everybody out after its object is gone.
 	Rival func(ctx context.Context, dest *delivery.Destination, manager string) bool
+	// Gone reports that there is no object of the owner's kind and of that name,
+	// whose mark is on the destination. Without it every mark counts.
+	Gone func(ctx context.Context, dest *delivery.Destination, name types.NamespacedName) bool
 	// Tongues are the languages that know what is theirs by marks. What is given
 	// to one of them loses the others' marks.
 	Tongues []Tongue

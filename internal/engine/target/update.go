@@ -221,7 +221,7 @@ func (w *Writer) claim(ctx context.Context, dest *Target, want Desired, cur stat
 	case untouchable:
 		return false, untouched(dest, cur, "choose another name for the target")
 	case dest.Creation == delivery.Marked:
-		return w.claimMarked(dest, cur)
+		return w.inherit(ctx, dest, cur)
 	}
 	switch controller(&cur.meta, dest) {
 	case sibling:
