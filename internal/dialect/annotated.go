@@ -68,7 +68,7 @@ func CopyEvents(out delivery.Outcome, done, failed string) []Event {
 	case delivery.Removed:
 		events = append(events, Event{Reason: done, Message: fmt.Sprintf("copies removed; %d left in place", out.Destination.Places)})
 	case delivery.Created, delivery.Updated, delivery.Adopted:
-		events = append(events, Event{Reason: done, Message: fmt.Sprintf("%d copies written; %d in place", out.Destination.Written, out.Destination.Places)})
+		events = append(events, Event{Reason: done, Message: fmt.Sprintf("%s written; %d in place", copies(out.Destination.Written), out.Destination.Places)})
 	}
 	if out.Note != "" {
 		events = append(events, Event{Warning: true, Reason: done, Message: Cut(out.Note, MaxEventMessage)})
@@ -77,6 +77,13 @@ func CopyEvents(out delivery.Outcome, done, failed string) []Event {
 		events = append(events, Event{Warning: true, Reason: failed, Message: Cut(refusals(out), MaxEventMessage)})
 	}
 	return events
+}
+
+func copies(n int) string {
+	if n == 1 {
+		return "1 copy"
+	}
+	return fmt.Sprintf("%d copies", n)
 }
 
 // maxNamed is how many refused places a message names.

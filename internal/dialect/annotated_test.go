@@ -34,7 +34,7 @@ func TestCopyEventsTellOfChangesAndRefusals(t *testing.T) {
 			[]dialect.Event{{Warning: true, Reason: "Failed", Message: "why"}}},
 		"runs again at once": {delivery.Outcome{Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.Conflict}}, nil},
 		"some refused": {delivery.Outcome{Result: delivery.Failed, Err: failure, Destination: delivery.DestinationOutcome{Change: delivery.Updated, Places: 4, Written: 1, Refused: refused(1)}},
-			[]dialect.Event{{Reason: "Done", Message: "1 copies written; 4 in place"},
+			[]dialect.Event{{Reason: "Done", Message: "1 copy written; 4 in place"},
 				{Warning: true, Reason: "Failed", Message: "1 of 5 copies could not be made: n0/s: why"}}},
 		"many refused": {delivery.Outcome{Result: delivery.Failed, Err: failure, Destination: delivery.DestinationOutcome{Refused: refused(300)}},
 			[]dialect.Event{{Warning: true, Reason: "Failed",

@@ -149,7 +149,7 @@ func TestLanguagesCanBeSwitchedOff(t *testing.T) {
 	}
 	stop := b.operate(without("reflector"))
 	kept := b.holds("Secret", one, "kubed", "1")
-	b.event(sources["kubed"], "Synced", "1 copies written; 1 in place")
+	b.event(sources["kubed"], "Synced", "1 copy written; 1 in place")
 	b.pass(sources["kubed"], one)
 	b.absent("Secret", one, "reflector")
 	stop()

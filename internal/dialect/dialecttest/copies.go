@@ -19,7 +19,7 @@ func Copies(t *testing.T, language dialect.Deliveries, done, failed string) {
 		Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.Invalid, Message: "why"}, Destination: delivery.DestinationOutcome{Change: delivery.Created, Written: 1, Places: 1},
 	}, time.Unix(0, 0))
 	want := []dialect.Event{
-		{Reason: done, Message: "1 copies written; 1 in place"}, {Warning: true, Reason: failed, Message: "why"},
+		{Reason: done, Message: "1 copy written; 1 in place"}, {Warning: true, Reason: failed, Message: "why"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
