@@ -28,6 +28,7 @@ type deliveryReconciler struct {
 	wakes    *wakes
 	memories *memories
 	abroad   abroad
+	unserved unserved
 	// suspect has a store validated that an object had trouble with.
 	suspect func(delivery.StoreRef)
 }
@@ -68,6 +69,7 @@ func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 		job.Places, job.Unwanted, err = r.places(ctx, &plan, &mem)
 	}
 	if err == nil {
+		r.tellFollowers(req.NamespacedName, &plan.Destination, job.Places)
 		if idle := r.idle(ctx, &job, &mem, woken, now); idle != atOnce {
 			r.quarrel(ctx, obj, &job, &mem)
 			r.memories.keep(req.NamespacedName, mem)

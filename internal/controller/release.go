@@ -116,6 +116,7 @@ func (r *deliveryReconciler) gone(ctx context.Context, name types.NamespacedName
 		ghost.SetNamespace(name.Namespace)
 		ghost.SetName(name.Name)
 		plan, _ := r.dialect.Translate(ghost)
+		r.tellFollowers(name, &plan.Destination, nil)
 		if out := r.takePlaces(ctx, &plan, &mem); out.Result == delivery.Failed {
 			mem.failures++
 			r.memories.keep(name, mem)
