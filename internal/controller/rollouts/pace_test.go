@@ -44,3 +44,27 @@ func TestChangesThatKeepComingAreFewRollouts(t *testing.T) {
 	})
 	b.sets("web", 3)
 }
+
+// TestTheEndOfAPauseWaitsForItsTurn: what is written to a Deployment that is
+// held restarts nobody, and its going on does.
+func TestTheEndOfAPauseWaitsForItsTurn(t *testing.T) {
+	t.Parallel()
+	b := served(t, auto+`, deployment.reloader.stakater.com/pause-period: 1s`)
+	b.apply(workload("Deployment", "other", auto, "Secret/second"))
+	b.secret("second", "one")
+	limit := rollout.NewLimit(6, 1)
+	b.operate(func(s *setup) { s.limit = limit })
+	b.recorded("Deployment", "web", "Secret/app")
+	b.recorded("Deployment", "other", "Secret/second")
+	b.secret("second", "two")
+	b.marked("other", "STAKATER_SECOND_SECRET", "")
+	b.secret("app", "two")
+	b.marked("web", variable, "") // though it is not its turn
+	b.event("web", "ReloadWaiting", "Secret app", "6 workloads a minute")
+	b.sets("web", 1)
+	if d := b.deployment("web"); !d.Spec.Paused || d.Annotations["deployment.reloader.stakater.com/paused-at"] == "" {
+		t.Errorf("it went on: %v", d.Annotations)
+	}
+	b.sets("web", 2)
+	b.event("web", "Reloaded", "Secret app")
+}
