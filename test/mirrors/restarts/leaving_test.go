@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -47,11 +48,10 @@ spec: {tokenSecret: {name: token}, managedSecret: {name: app}}
 		b.Must(b.Get(t.Context(), types.NamespacedName{Namespace: ns, Name: "app"}, ds))
 		b.Must(b.Delete(t.Context(), ds))
 		b.Eventually(func() error {
-			err := b.Get(t.Context(), client.ObjectKeyFromObject(ds), ds)
-			if client.IgnoreNotFound(err) == nil && err != nil {
-				return nil
+			if err := b.Get(t.Context(), client.ObjectKeyFromObject(ds), ds); !apierrors.IsNotFound(err) {
+				return fmt.Errorf("%s/app is held by %v: %w", ns, ds.Finalizers, err)
 			}
-			return fmt.Errorf("%s/app is held by %v; %v", ns, ds.Finalizers, err)
+			return nil
 		})
 	}
 }
