@@ -43,7 +43,7 @@ func protectFlag(flags *pflag.FlagSet, to *[]string, usage string) {
 // rolloutFlags are those about restarts of workloads.
 func rolloutFlags(flags *pflag.FlagSet, o *operator.RolloutOptions) {
 	flags.BoolVar(&o.Off, "no-rollouts", false, "restart no workloads")
-	flags.IntVar(&o.PerMinute, "rollouts-per-minute", 60, "limit of restarts a minute; -1 is none")
+	flags.IntVar(&o.PerMinute, "rollouts-per-minute", 60, "limit of restarts a minute, beside the pace of each workload; -1 is neither")
 	flags.IntVar(&o.Burst, "rollouts-burst", 30, "how many restarts may come at once before the limit counts")
 	flags.BoolVar(&o.OnCreate, "reload-on-create", false, "restart workloads also when something that they use appears")
 	flags.BoolVar(&o.OnDelete, "reload-on-delete", false, "restart workloads also when something that they use is deleted")

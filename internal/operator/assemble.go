@@ -69,14 +69,14 @@ func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options
 		Engine: &engine.Engine{Core: core, Now: time.Now, Writer: &target.Writer{Core: core, Other: clusters.core}},
 	}
 	shared.Engine.Writer.Rival, shared.Engine.Writer.Gone = shared.Rival, shared.Gone
-	shared.Engine.Writer.Tongues = tongues(langs)
+	shared.Engine.Writer.MarkSets = markSets(langs)
 	return shared, nil
 }
 
-// tongues are the languages that know what is theirs by marks. The keys of the
+// markSets are of the languages that know what is theirs by marks. The keys of the
 // marks are those of any object, an empty one too.
-func tongues(langs []dialect.Language) []target.Tongue {
-	var all []target.Tongue
+func markSets(langs []dialect.Language) []target.MarkSet {
+	var all []target.MarkSet
 	for _, lang := range langs {
 		for _, d := range lang.Deliveries {
 			m, ok := d.(dialect.Marked)
@@ -85,7 +85,7 @@ func tongues(langs []dialect.Language) []target.Tongue {
 			}
 			plan, _ := d.Translate(d.Kind().New())
 			kind := cmp.Or(plan.Destination.Kind, objects.Secret)
-			all = append(all, target.NewTongue(kind, &plan.Destination.Marks, m.OwnerOf))
+			all = append(all, target.NewMarkSet(kind, &plan.Destination.Marks, m.OwnerOf))
 		}
 	}
 	return all

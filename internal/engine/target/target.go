@@ -106,9 +106,9 @@ type Writer struct {
 	// Gone reports that there is no object of the owner's kind and of that name,
 	// whose mark is on the destination. Without it every mark counts.
 	Gone func(ctx context.Context, dest *delivery.Destination, name types.NamespacedName) bool
-	// Tongues are the languages that know what is theirs by marks. What is given
+	// MarkSets are of the languages that know what is theirs by marks. What is given
 	// to one of them loses the others' marks.
-	Tongues []Tongue
+	MarkSets []MarkSet
 }
 
 // Apply makes the object what is desired. Without a change of either side

@@ -18,13 +18,13 @@ func TestTheMarksOfEveryLanguageAreKnown(t *testing.T) {
 		want[kind+" reflector.v1.k8s.emberstack.com/reflects"] = []string{"reflects", "auto-reflects", "reflected-version", "reflected-at"}
 		want[kind+" kubed.appscode.com/origin"] = []string{"origin", "origin.name", "origin.namespace", "origin.cluster"}
 	}
-	for _, tongue := range tongues(Languages(LanguageOptions{})) {
-		name := tongue.Kind + " " + tongue.Owner
-		domain, _, _ := strings.Cut(tongue.Owner, "/")
+	for _, set := range markSets(Languages(LanguageOptions{})) {
+		name := set.Kind + " " + set.Owner
+		domain, _, _ := strings.Cut(set.Owner, "/")
 		if want[name] == nil {
 			t.Errorf("%q marks objects", name)
 		}
-		keys := slices.Concat(tongue.Labels, tongue.Annotations)
+		keys := slices.Concat(set.Labels, set.Annotations)
 		for _, key := range want[name] {
 			if !slices.Contains(keys, domain+"/"+key) {
 				t.Errorf("%s: the mark %s is not known, only %q", name, key, keys)

@@ -10,8 +10,8 @@ import (
 	"github.com/tacit-secrets/tacit/internal/delivery"
 )
 
-// Tongue is how a language knows its objects of a kind by their marks.
-type Tongue struct {
+// MarkSet is how a language knows its objects of a kind by their marks.
+type MarkSet struct {
 	Kind string // Secret or ConfigMap
 	// Owner is delivery.Marks.Owner, by which languages are told apart.
 	Owner   string
@@ -20,10 +20,10 @@ type Tongue struct {
 	Labels, Annotations []string
 }
 
-// NewTongue is the language that knows objects of the kind by these marks, or
+// NewMarkSet is that of the language which knows objects of the kind by these marks, or
 // by others with the same keys.
-func NewTongue(kind string, marks *delivery.Marks, ownerOf OwnerOf) Tongue {
-	t := Tongue{Kind: kind, Owner: marks.Owner, OwnerOf: ownerOf}
+func NewMarkSet(kind string, marks *delivery.Marks, ownerOf OwnerOf) MarkSet {
+	t := MarkSet{Kind: kind, Owner: marks.Owner, OwnerOf: ownerOf}
 	t.Labels = slices.Concat(sortedKeys(marks.Labels), sortedKeys(marks.Legacy))
 	t.Annotations = slices.Concat(sortedKeys(marks.Annotations), sortedKeys(marks.Follow))
 	for key := range marks.Stamps {
@@ -59,9 +59,9 @@ func (t *Target) givenAway(annotations map[string]string) string {
 }
 
 // others are the languages beside the target's own.
-func (w *Writer) others(dest *Target) []Tongue {
-	var all []Tongue
-	for _, t := range w.Tongues {
+func (w *Writer) others(dest *Target) []MarkSet {
+	var all []MarkSet
+	for _, t := range w.MarkSets {
 		if t.Kind == dest.kind() && t.Owner != dest.Marks.Owner {
 			all = append(all, t)
 		}
@@ -72,7 +72,7 @@ func (w *Writer) others(dest *Target) []Tongue {
 // namesake reports that the object is in another language that of an object
 // which has the very name of the target's owner.
 func (w *Writer) namesake(dest *Target, meta *metav1.ObjectMeta) bool {
-	return slices.ContainsFunc(w.others(dest), func(t Tongue) bool {
+	return slices.ContainsFunc(w.others(dest), func(t MarkSet) bool {
 		owner, ok := t.OwnerOf(meta)
 		return ok && owner == (types.NamespacedName{Namespace: dest.Owner.Namespace, Name: dest.Owner.Name})
 	})
