@@ -178,18 +178,22 @@ func TestAPlaceInTroubleHurtsNoOther(t *testing.T) {
 // told waits for a warning about the Secret that names a place.
 func told(b *operatortest.Bed, name, place string) {
 	b.T.Helper()
-	b.Eventually(func() error {
-		list := &corev1.EventList{}
-		must(b.T, b.List(b.T.Context(), list, client.InNamespace(b.NS)))
-		var saw []string
-		for _, e := range list.Items {
-			if e.InvolvedObject.Name == name && e.Type == corev1.EventTypeWarning && strings.Contains(e.Message, place) {
-				return nil
-			}
-			saw = append(saw, e.Message)
+	b.Eventually(func() error { return warned(b, name, place) })
+}
+
+// warned fails unless there is such a warning.
+func warned(b *operatortest.Bed, name, part string) error {
+	b.T.Helper()
+	list := &corev1.EventList{}
+	must(b.T, b.List(b.T.Context(), list, client.InNamespace(b.NS)))
+	var saw []string
+	for _, e := range list.Items {
+		if e.InvolvedObject.Name == name && e.Type == corev1.EventTypeWarning && strings.Contains(e.Message, part) {
+			return nil
 		}
-		return fmt.Errorf("no warning about %s names %s: %q", name, place, saw)
-	})
+		saw = append(saw, e.Message)
+	}
+	return fmt.Errorf("no warning about %s names %s: %q", name, part, saw)
 }
 
 // TestTheLargestSecretIsCopied: one of 1 MiB, with all the annotations that it

@@ -147,8 +147,8 @@ func TestRestartOnceForEachVersion(t *testing.T) {
 				trigger, version string
 				want             bool
 			}{
-				{"VaultSyncStatus/a", "v1", true}, {"VaultSyncStatus/a", "v1", false}, {"VaultSyncStatus/b", "v1", true},
-				{"VaultSyncStatus/a", "v1", false}, {"VaultSyncStatus/a", "v2", true}, {"VaultSyncStatus/b", "v1", false},
+				{"VaultSyncStatus/a", "version-1", true}, {"VaultSyncStatus/a", "version-1", false}, {"VaultSyncStatus/b", "version-1", true},
+				{"VaultSyncStatus/a", "version-1", false}, {"VaultSyncStatus/a", "version-2", true}, {"VaultSyncStatus/b", "version-1", false},
 			}
 			for _, s := range steps {
 				b.now = b.now.Add(time.Minute)
@@ -159,7 +159,7 @@ func TestRestartOnceForEachVersion(t *testing.T) {
 				}
 			}
 			record, _ := rollout.ReadRecord(b.get(w).GetAnnotations())
-			if len(record) != 2 || strings.Contains(fmt.Sprint(record), "v2") {
+			if len(record) != 2 || strings.Contains(fmt.Sprint(record), "version-") {
 				t.Errorf("the record is %v", record)
 			}
 			if said := b.events.String(); strings.Count(said, "Reloaded") != 3 || !strings.Contains(said, kind+"/web Reloaded: Changes detected in VaultSyncStatus/a") {
