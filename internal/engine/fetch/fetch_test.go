@@ -206,7 +206,7 @@ func TestFetchIsBounded(t *testing.T) {
 // The first failure in order is reported, though a later one comes first.
 func TestFetchReportsTheFirstFailure(t *testing.T) {
 	t.Parallel()
-	late, first := make(chan struct{}), make(chan context.Context, 1)
+	began, late, first := make(chan struct{}), make(chan struct{}), make(chan context.Context, 1)
 	r := store()
 	r.fail["second"] = &backend.Error{Kind: backend.Refused, Message: "permission denied"}
 	r.before = func(ctx context.Context, key string) error {
@@ -217,7 +217,10 @@ func TestFetchReportsTheFirstFailure(t *testing.T) {
 			if ctx.Err() != nil {
 				t.Error("a failure cancelled a read before it")
 			}
+		case "second":
+			<-began // after its failure nothing more would begin
 		case "third":
+			close(began)
 			<-ctx.Done() // the second's failure cancels it
 			close(late)
 			<-(<-first).Done() // the first has failed, so this is the last to end
