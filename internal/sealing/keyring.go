@@ -56,6 +56,7 @@ type Keyring struct {
 
 	mu      sync.Mutex
 	ring    ring
+	upTo    string // the version that the watch has brought
 	parsed  map[string]parsed
 	changed chan struct{}
 	noted   chan struct{}

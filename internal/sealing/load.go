@@ -11,39 +11,42 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 )
 
 // Load reads the keys as they are in the cluster now. If that fails, those
-// that are known stay.
+// that are known stay; and so they do if the watch has brought newer ones
+// meanwhile.
 func (r *Keyring) Load(ctx context.Context) error {
-	marked, err := r.list(ctx, onlyMarked)
+	marked, version, err := r.list(ctx, onlyMarked)
 	if err != nil {
 		return r.unreadable(err)
 	}
-	first, err := r.list(ctx, r.onlyFirst)
+	first, _, err := r.list(ctx, r.onlyFirst)
 	if err != nil {
 		return r.unreadable(err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.set(joined(marked, first))
+	if r.upTo == "" || !newer(r.upTo, version) {
+		r.set(joined(marked, first))
+	}
 	return nil
 }
 
-func (r *Keyring) list(ctx context.Context, narrow func(*metav1.ListOptions)) ([]*corev1.Secret, error) {
+func (r *Keyring) list(ctx context.Context, narrow func(*metav1.ListOptions)) (secrets []*corev1.Secret, version string, err error) {
 	var opts metav1.ListOptions
 	narrow(&opts)
 	list, err := r.secrets.List(ctx, opts)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	out := make([]*corev1.Secret, len(list.Items))
 	for i := range list.Items {
-		out[i] = &list.Items[i]
+		secrets = append(secrets, &list.Items[i])
 	}
-	return out, nil
+	return secrets, list.ResourceVersion, nil
 }
 
 // onlyMarked narrows to the keys with the label, whatever it says.
@@ -84,7 +87,7 @@ func (r *Keyring) Watch(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-touched:
-			r.take(marked.List(), first.List())
+			r.take(marked.List(), first.List(), readMarked.LastSyncResourceVersion(), readFirst.LastSyncResourceVersion())
 		}
 	}
 }
@@ -119,11 +122,22 @@ type plainList struct{ *cache.ListWatch }
 // IsWatchListSemanticsUnSupported is how client-go asks for it.
 func (plainList) IsWatchListSemanticsUnSupported() bool { return true }
 
-// take makes a ring of what the watches have seen.
-func (r *Keyring) take(marked, first []any) {
+// take makes a ring of what the watches have seen, up to these versions.
+func (r *Keyring) take(marked, first []any, upTo ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, version := range upTo {
+		if newer(version, r.upTo) {
+			r.upTo = version
+		}
+	}
 	r.set(joined(secretsOf(marked), secretsOf(first)))
+}
+
+// newer reports that version a comes after b, or that b is none.
+func newer(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return b == "" || err == nil && order > 0
 }
 
 func secretsOf(objects []any) []*corev1.Secret {
