@@ -104,7 +104,7 @@ func (b bed) applyFile(path string) {
 func TestTheCommandsReachTheOperatorThroughTheAPIServer(t *testing.T) {
 	b := newBed(t)
 	b.online()
-	dir, reached := t.TempDir(), b.egress.reached.Load()
+	dir := t.TempDir()
 	file, before := filepath.Join(dir, "db.yaml"), filepath.Join(dir, "before.yaml")
 
 	b.says(b.manifest("db", "pw-1"), []string{"-w", file})
