@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // process is a tacit that runs.
 type process struct {

@@ -38,7 +38,7 @@ import (
 
 // Patience is how long anything may take before a test gives up. No test
 // passes by waiting this long.
-const Patience = 30 * time.Second
+const Patience = 2 * time.Minute
 
 // Main is the TestMain of a package whose tests use beds.
 func Main(m *testing.M) { os.Exit(testkit.Main(m, "config/crd")) }
