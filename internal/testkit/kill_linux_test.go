@@ -41,7 +41,7 @@ func TestNothingOutlivesAKilledProgram(t *testing.T) {
 
 	must(t, program.Process.Kill())
 	_ = program.Wait() // says that it was killed
-	testkit.Eventually(t, 5*time.Second, func() error {
+	testkit.Eventually(t, 2*time.Minute, func() error {
 		for _, pid := range left.PIDs {
 			if running(pid) {
 				return fmt.Errorf("process %d of %v is still running", pid, left.PIDs)

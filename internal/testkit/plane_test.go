@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds what controllers take; a namespace alone takes 5 seconds.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 func meta(namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: name}

@@ -98,7 +98,7 @@ func TestProxyHoldsRequestsBack(t *testing.T) {
 		}
 		answered <- err
 	}()
-	testkit.Eventually(t, 5*time.Second, func() error {
+	testkit.Eventually(t, 2*time.Minute, func() error {
 		if proxy.Counts()["/held"] != 1 {
 			return errors.New("the request has not come in")
 		}

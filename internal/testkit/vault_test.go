@@ -179,7 +179,7 @@ func TestSealedVaultAnswersNothingUntilUnsealed(t *testing.T) {
 	_, err = read(ctx, c, "x", "k")
 	wantStatus(t, err, http.StatusServiceUnavailable)
 	must(t, vault.Unseal(ctx))
-	testkit.Eventually(t, 10*time.Second, func() error {
+	testkit.Eventually(t, 2*time.Minute, func() error {
 		if got, err := read(ctx, c, "x", "k"); err != nil || got != "v" {
 			return fmt.Errorf("got %v, %w", got, err)
 		}
@@ -232,7 +232,7 @@ func TestLeasesMakeAndRemoveUsers(t *testing.T) {
 		t.Errorf("with a lease: got users %v, %v", users, err)
 	}
 	must(t, vault.Admin.Sys().RevokeWithContext(ctx, lease.LeaseID))
-	testkit.Eventually(t, 10*time.Second, func() error {
+	testkit.Eventually(t, 2*time.Minute, func() error {
 		if users, err := vault.DatabaseUsers(ctx); err != nil || len(users) != 0 {
 			return fmt.Errorf("after it was revoked: got users %v, %w", users, err)
 		}

@@ -93,6 +93,18 @@ func ranSince(b *operatortest.Bed, name string) {
 	b.Synced(name)
 }
 
+// caughtUp waits until the operator has seen every Secret that is there: it
+// repairs one that was edited after them.
+func caughtUp(b *operatortest.Bed) {
+	b.T.Helper()
+	b.Apply(fmt.Sprintf(fakeStore, "caught-up", "x") + fmt.Sprintf(fromFake, "caught-up", "caught-up"))
+	want := map[string]string{"k": "x"}
+	s := b.Holds("caught-up", want)
+	s.Data = map[string][]byte{"k": []byte("edited")}
+	must(b.T, b.Update(b.T.Context(), s))
+	b.Holds("caught-up", want)
+}
+
 // create makes an object of the test's own.
 func create(b *operatortest.Bed, s *corev1.Secret) *corev1.Secret {
 	b.T.Helper()

@@ -181,7 +181,7 @@ func TestIntervals(t *testing.T) {
 		b.Put("db", map[string]any{"k": "two"})
 		start := time.Now()
 		b.Holds("app", map[string]string{"k": "two"})
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > 30*time.Second {
 			t.Errorf("an interval of 1s took %s", took)
 		}
 	})

@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long anything may take before a test gives up.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // kinds are those that both languages copy.
 var kinds = []string{"Secret", "ConfigMap"}

@@ -24,7 +24,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // bed is a namespace in the cluster.
 type bed struct {

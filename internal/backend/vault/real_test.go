@@ -120,7 +120,7 @@ func (e kvEngine) put(t *testing.T, key string, item backendtest.Item) {
 		data = map[string]any{"data": data}
 	}
 	// A new engine of version 2 refuses to work for a moment.
-	testkit.Eventually(t, 10*time.Second, func() error {
+	testkit.Eventually(t, 2*time.Minute, func() error {
 		_, err := e.Admin.Logical().WriteWithContext(t.Context(), e.path("data", key), data)
 		return err
 	})

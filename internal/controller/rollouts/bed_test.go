@@ -38,7 +38,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // bed is a namespace with what restarts workloads at work.
 type bed struct {

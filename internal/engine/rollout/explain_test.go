@@ -49,7 +49,7 @@ spec: {policyName: no-patches-NS, validationActions: [Deny]}
 		t.Cleanup(func() { _ = b.Delete(context.Background(), u) })
 	}
 	body := []byte(`{"metadata":{"annotations":{"a":"b"}}}`)
-	testkit.Eventually(t, 30*time.Second, func() error {
+	testkit.Eventually(t, 2*time.Minute, func() error {
 		if err := b.Patch(t.Context(), b.get(w), client.RawPatch("application/merge-patch+json", body)); err == nil {
 			return errors.New("the policy is not in force")
 		}

@@ -38,7 +38,7 @@ func FuzzMatcher(f *testing.F) {
 			case admits != m.Admits(rules, ns):
 				t.Errorf("%+v admits %q by chance", rules, name)
 			}
-			if took := time.Since(start); took > 2*time.Second {
+			if took := time.Since(start); took > 20*time.Second {
 				t.Errorf("%+v took %s on %q", rules, took, name)
 			}
 		}
