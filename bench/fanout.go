@@ -161,33 +161,13 @@ func (l *lab) fanTurn(ctx context.Context, mirror bool) (res fanResult, err erro
 	if err := l.ask(ctx, mirror, "team-.*"); err != nil {
 		return res, err
 	}
-	seen, err := l.watch(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), fanSource)
+	run, err := l.coldStart(ctx, fanNamespaces, fanSource, isCopy)
 	if err != nil {
 		return res, err
 	}
-	defer seen.stop()
-	before, err := l.plane.Requests(ctx)
-	if err != nil {
-		return res, err
-	}
-	begin := l.readClock(nil)
-	op, err := l.startOperator(ctx)
-	if err != nil {
-		return res, err
-	}
-	defer op.stop()
-	begin.op = op
-	first, last, err := seen.until(ctx, fanNamespaces, op.done, isCopy)
-	if err != nil {
-		return res, op.explain(err)
-	}
-	res.used, res.first, res.last = begin.until(), first.Sub(begin.at), last.Sub(begin.at)
-	if err := pause(ctx, fanSettle); err != nil {
-		return res, err
-	}
-	if res.start, err = l.since(ctx, before, 0); err != nil {
-		return res, err
-	}
+	defer run.stop()
+	op, seen := run.op, run.seen
+	res.first, res.last, res.used, res.start = run.first, run.last, run.used, run.requests
 	if err := l.fanChanges(ctx, op, seen, &res); err != nil {
 		return res, op.explain(err)
 	}
@@ -195,7 +175,7 @@ func (l *lab) fanTurn(ctx context.Context, mirror bool) (res fanResult, err erro
 	if err := l.namespace(ctx, "team-newcomer"); err != nil {
 		return res, err
 	}
-	_, last, err = seen.until(ctx, 1, op.done, func(s sight) bool { return s.Namespace == "team-newcomer" })
+	_, last, err := seen.until(ctx, 1, op.done, func(s sight) bool { return s.Namespace == "team-newcomer" })
 	if err != nil {
 		return res, op.explain(err)
 	}

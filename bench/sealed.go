@@ -119,30 +119,12 @@ func (l *lab) seal(ctx context.Context) (time.Duration, error) {
 // sealedTurn starts the operator, waits until every Secret exists and every
 // status says so, and stops it.
 func (l *lab) sealedTurn(ctx context.Context) (res sealedTurn, err error) {
-	seen, err := l.watch(ctx, corev1.SchemeGroupVersion.WithResource("secrets"), "")
+	run, err := l.coldStart(ctx, sealedObjects, "", func(s sight) bool { return s.Namespace == sealedNamespace })
 	if err != nil {
 		return res, err
 	}
-	defer seen.stop()
-	before, err := l.plane.Requests(ctx)
-	if err != nil {
-		return res, err
-	}
-	begin := l.readClock(nil)
-	op, err := l.startOperator(ctx)
-	if err != nil {
-		return res, err
-	}
-	defer op.stop()
-	begin.op = op
-	first, last, err := seen.until(ctx, sealedObjects, op.done, func(s sight) bool { return s.Namespace == sealedNamespace })
-	if err != nil {
-		return res, op.explain(err)
-	}
-	res.used, res.first, res.last = begin.until(), first.Sub(begin.at), last.Sub(begin.at)
-	if err := pause(ctx, fanSettle); err != nil {
-		return res, err
-	}
+	defer run.stop()
+	res.first, res.last, res.used, res.requests = run.first, run.last, run.used, run.requests
 	var list sealedv1.SealedSecretList
 	if err := l.client.List(ctx, &list, client.InNamespace(sealedNamespace)); err != nil {
 		return res, err
@@ -152,11 +134,7 @@ func (l *lab) sealedTurn(ctx context.Context) (res sealedTurn, err error) {
 			return res, errors.New("SealedSecret " + list.Items[i].Name + " does not say that it is synced")
 		}
 	}
-	if res.requests, err = l.since(ctx, before, 0); err != nil {
-		return res, err
-	}
-	res.requests[testkit.Request{Verb: "LIST", Resource: "sealedsecrets"}]-- // the meter's own
-	res.peak = op.peak.Load()
-	res.rss, err = rssAnon(op.pid)
-	return res, op.explain(err)
+	res.peak = run.op.peak.Load()
+	res.rss, err = rssAnon(run.op.pid)
+	return res, run.op.explain(err)
 }
