@@ -7,13 +7,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
@@ -62,25 +60,14 @@ type Desired struct {
 	Stamps map[string]string
 }
 
-// Memory is what we know of a Secret since we wrote it or found it right. It
-// holds no value, and is lost at a restart without harm: then the Secret is
-// read once and compared. The zero Memory knows nothing.
-type Memory struct {
-	// Name of the Secret, and the version in which it was as desired.
-	Name, Version string
-	// Digest of everything that was desired.
-	Digest secret.Digest
-	// Frozen: the Secret is immutable as asked, and holds something else
-	// than desired.
-	Frozen bool
-	// Immutable: the API server lets nobody change its data.
-	Immutable bool
-	// Empty: it holds no data.
-	Empty bool
-	// Type that was desired.
-	Type string
-	// Labels, Annotations and Stamps are the keys that we set.
-	Labels, Annotations, Stamps []string
+// annotations are all that a write sets.
+func (d *Desired) annotations() map[string]string {
+	if len(d.Stamps) == 0 {
+		return d.Annotations
+	}
+	all := maps.Clone(d.Stamps)
+	maps.Copy(all, d.Annotations)
+	return all
 }
 
 // Result is how an Apply ended.
@@ -174,145 +161,6 @@ func checkSize(dest *Target, d secret.Data) error {
 		dest.ref(), size, dest.kind(), corev1.MaxSecretSize)}
 }
 
-// digest is over everything that an update could write.
-func (w *Writer) digest(dest *Target, want Desired) secret.Digest {
-	all := make(secret.Data, len(want.Data)+len(want.Labels)+len(want.Annotations)+2)
-	for k, v := range want.Data {
-		all["d/"+k] = v
-	}
-	for k, v := range want.Labels {
-		all["l/"+k] = secret.NewString(v)
-	}
-	for k, v := range want.Annotations {
-		all["a/"+k] = secret.NewString(v)
-	}
-	all["type"] = secret.NewString(want.Type)
-	all["terms"] = secret.NewString(fmt.Sprint(dest.Creation, dest.Immutable, dest.Owner.UID, dest.Finalizers))
-	return w.Key.Digest(all)
-}
-
-// Knows reports that the Secret as seen is the one remembered, or an older
-// state of it because the watch lags behind our own write.
-func (m Memory) Knows(seen *metav1.PartialObjectMetadata) bool {
-	return m.Name == seen.Name && m.Version != "" && (m.Version == seen.ResourceVersion || Older(seen.ResourceVersion, m.Version))
-}
-
-// Holds reports that the destination's terms of ownership are met by a Secret
-// as it was seen.
-func Holds(dest *Target, seen *metav1.PartialObjectMetadata) bool {
-	switch {
-	case seen.DeletionTimestamp != nil:
-		return false
-	case dest.Creation == delivery.Marked:
-		return marked(dest, seen) == ours
-	}
-	return dest.Creation != delivery.Owner || controller(&seen.ObjectMeta, dest) == ours
-}
-
-// Recognise reads a Secret that somebody wrote to, and reports whether it is
-// still as remembered, others' labels and annotations aside. Then mem is what
-// to remember from now on.
-func (w *Writer) Recognise(ctx context.Context, dest *Target) (Memory, bool) {
-	mem := dest.Memory
-	if mem.Version == "" || mem.Name != dest.Name || mem.Frozen || dest.merges() {
-		return mem, false
-	}
-	objs, err := w.objects(ctx, dest)
-	if err != nil {
-		return mem, false
-	}
-	got, err := objs.get(ctx, dest.Name)
-	if err != nil || got.DeletionTimestamp != nil {
-		return mem, false // the run that follows finds out
-	}
-	if dest.on(&got.ObjectMeta).merges() {
-		return mem, false
-	}
-	if dest.Creation == delivery.Owner && controller(&got.ObjectMeta, dest) != ours {
-		return mem, false
-	}
-	if dest.Creation == delivery.Marked && marked(dest, got) != ours {
-		return mem, false
-	}
-	if labels, annotations := w.strange(dest, &got.ObjectMeta); len(labels)+len(annotations) > 0 {
-		return mem, false
-	}
-	for _, key := range mem.Stamps {
-		if got.Annotations[key] == "" {
-			return mem, false
-		}
-	}
-	is := Desired{Type: mem.Type, Data: secret.FromMap(got.Data), Labels: pick(got.Labels, mem.Labels), Annotations: pick(got.Annotations, mem.Annotations)}
-	if w.digest(dest, is) != mem.Digest {
-		return mem, false
-	}
-	mem.Version, mem.Immutable = got.ResourceVersion, got.Immutable != nil && *got.Immutable
-	return mem, true
-}
-
-// pick returns the entries of m under the keys.
-func pick(m map[string]string, keys []string) map[string]string {
-	out := map[string]string{}
-	for _, k := range keys {
-		if v, ok := m[k]; ok {
-			out[k] = v
-		}
-	}
-	return out
-}
-
-// Older reports whether resource version a came before b. What cannot be
-// ordered is not older.
-func Older(a, b string) bool {
-	order, err := resourceversion.CompareResourceVersion(a, b)
-	return err == nil && order < 0
-}
-
-// state is an existing Secret, so far as an update needs to know it.
-type state struct {
-	meta metav1.ObjectMeta
-	// full is nil where memory and the watch say all that is needed; then
-	// it is memory that counts.
-	full   *corev1.Secret
-	memory Memory
-	// empty: it holds no data.
-	empty bool
-	// keys, labels and annotations are ours, to be removed where they are
-	// no longer desired.
-	keys, labels, annotations []string
-}
-
-// current learns what an update needs to know of the existing Secret, with a
-// read only if memory does not say it.
-func (w *Writer) current(ctx context.Context, dest *Target, wantType string) (state, error) {
-	seen, mem := dest.Seen, dest.Memory
-	known := seen != nil && mem.Name == dest.Name && mem.Version != "" && mem.Version == seen.ResourceVersion
-	// What comes to be of another type is read where it cannot be written, see
-	// unchangeable, and so is what may have to be refused for being immutable.
-	fixed := (dest.Creation == delivery.Marked || dest.Yield != nil) && mem.Type != wantType || dest.Yield != nil && mem.Immutable ||
-		wantType == string(corev1.SecretTypeServiceAccountToken) // see kept
-	if known && mem.Immutable == dest.Immutable && !dest.on(&seen.ObjectMeta).merges() && !fixed {
-		return state{meta: seen.ObjectMeta, memory: mem, empty: mem.Empty, labels: mem.Labels, annotations: mem.Annotations}, nil
-	}
-	objs, err := w.objects(ctx, dest)
-	if err != nil {
-		return state{}, err
-	}
-	got, err := objs.get(ctx, dest.Name)
-	if err != nil {
-		return state{}, err
-	}
-	owned := ownedFields(got.ManagedFields, dest.writers(true))
-	meta := owned
-	if dest.Yield != nil && controller(&got.ObjectMeta, dest) == ours {
-		meta = ownedFields(got.ManagedFields, dest.writers(false))
-	}
-	return state{
-		meta: got.ObjectMeta, full: got, empty: len(got.Data) == 0, keys: owned.under("f:data"),
-		labels: meta.under("f:metadata", "f:labels"), annotations: meta.under("f:metadata", "f:annotations"),
-	}, nil
-}
-
 func (w *Writer) create(ctx context.Context, dest *Target, want Desired, digest secret.Digest) (Result, error) {
 	obj := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
@@ -336,39 +184,4 @@ func (w *Writer) create(ctx context.Context, dest *Target, want Desired, digest 
 		return Result{}, err
 	}
 	return Result{Change: delivery.Created, Memory: remember(got, want, digest)}, nil
-}
-
-// remember is the Memory of a Secret that is as desired.
-func remember(s *corev1.Secret, want Desired, digest secret.Digest) Memory {
-	return Memory{Name: s.Name, Version: s.ResourceVersion, Digest: digest,
-		Immutable: s.Immutable != nil && *s.Immutable, Empty: len(s.Data) == 0,
-		Type: want.Type, Labels: sortedKeys(want.Labels), Annotations: sortedKeys(want.Annotations), Stamps: sortedKeys(want.Stamps)}
-}
-
-// annotations are all that a write sets.
-func (d *Desired) annotations() map[string]string {
-	if len(d.Stamps) == 0 {
-		return d.Annotations
-	}
-	all := maps.Clone(d.Stamps)
-	maps.Copy(all, d.Annotations)
-	return all
-}
-
-func ownerReference(o delivery.Object) metav1.OwnerReference {
-	yes := true
-	return metav1.OwnerReference{APIVersion: o.APIVersion, Kind: o.Kind, Name: o.Name, UID: types.UID(o.UID),
-		Controller: &yes, BlockOwnerDeletion: &yes}
-}
-
-func sortedKeys(m map[string]string) []string {
-	if len(m) == 0 {
-		return nil
-	}
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
