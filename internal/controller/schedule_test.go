@@ -126,6 +126,30 @@ func TestRetriesSpreadAndHonourWhatWasAsked(t *testing.T) {
 	})
 }
 
+func TestErrorsAreTriedAgainWithinTheTimeOfAStore(t *testing.T) {
+	t.Parallel()
+	limiter, one, other := errorRetries(), request{}, request{}
+	one.Name, other.Name = "one", "other"
+	before := time.Duration(0)
+	for i := range 100 {
+		d := limiter.When(one)
+		if i == 0 && d != cacheLag || d < before || d > lastStoreRetry {
+			t.Fatalf("error %d is tried again after %v, the one before after %v", i+1, d, before)
+		}
+		before = d
+	}
+	if before != lastStoreRetry {
+		t.Errorf("the hundredth error is tried again after %v, want %v", before, lastStoreRetry)
+	}
+	if d := limiter.When(other); d != cacheLag {
+		t.Errorf("the first error of another object is tried again after %v", d)
+	}
+	limiter.Forget(one)
+	if d := limiter.When(one); d != cacheLag {
+		t.Errorf("the first error after a success is tried again after %v", d)
+	}
+}
+
 func TestWhatIsLeftAloneIsRepairedSoon(t *testing.T) {
 	t.Parallel()
 	var r repairs

@@ -176,7 +176,7 @@ func (r *deliveryReconciler) ownSources(ctx context.Context) ([]source.Source, e
 // running manager would start it before it has its sources, and so before it
 // knows what there is.
 func newController(name string, mgr manager.Manager, r reconcile.Reconciler, workers int) (controller.Controller, error) {
-	options := controller.Options{Reconciler: r, MaxConcurrentReconciles: workers, Logger: mgr.GetLogger()}
+	options := controller.Options{Reconciler: r, MaxConcurrentReconciles: workers, RateLimiter: errorRetries(), Logger: mgr.GetLogger()}
 	options.DefaultFromConfig(mgr.GetControllerOptions())
 	return controller.NewUnmanaged(strings.ToLower(name), options)
 }
