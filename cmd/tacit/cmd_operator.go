@@ -13,13 +13,6 @@ import (
 	"github.com/tacit-secrets/tacit/internal/operator"
 )
 
-// operatorFlags are the flags of `tacit operator`.
-type operatorFlags struct {
-	operator.Options
-	vault               vaultFlags
-	logLevel, logFormat string
-}
-
 func operatorCommand() *cobra.Command {
 	var f operatorFlags
 	cmd := &cobra.Command{
@@ -39,42 +32,31 @@ in each; cluster-scoped stores are out of its reach then.`,
   tacit operator --without reflector --without kubed
   VAULT_URL=https://vault.example.com tacit operator --vault-token-file /vault/token`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := newLogger(cmd.ErrOrStderr(), f.logLevel, f.logFormat)
-			if err != nil {
-				return err
-			}
-			log = operator.WithoutBodies(log)
-			ctrl.SetLogger(log)
-			klog.SetLogger(log)
-			if f.Config, err = ctrl.GetConfig(); err != nil {
-				return fmt.Errorf("no cluster to work for: set KUBECONFIG or run in a pod: %w", err)
-			}
-			f.Log = log
-			if f.Languages.VaultSyncStatus.Vault, err = f.vault.config(); err != nil {
-				return err
-			}
-			if sealed := &f.Languages.Sealed; sealed.RenewPeriod == 0 {
-				sealed.RenewPeriod = -1 // never, as the original has it
-			}
-			return operator.Run(cmd.Context(), f.Options)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
-	flags := cmd.Flags()
-	flags.StringArrayVar(&f.Namespaces, "namespace", nil, "serve this namespace only; repeat it for several (default: the whole cluster)")
-	flags.StringVar(&f.MetricsAddress, "metrics-bind-address", ":8080", "where to serve Prometheus metrics; 0 serves none")
-	flags.StringVar(&f.ProbeAddress, "health-probe-bind-address", ":8081", "where to serve /healthz and /readyz; 0 serves none")
-	flags.StringVar(&f.SealedAddress, "sealed-bind-address", ":8082", "where to serve kubeseal (see docs/sealed.md); 0 serves it nowhere")
-	flags.BoolVar(&f.LeaderElect, "leader-elect", false, "let one of several replicas work, by a Lease")
-	flags.StringVar(&f.LeaderNamespace, "leader-election-namespace", "", "namespace of the Lease (default: the pod's own)")
-	flags.StringVar(&f.Class, "controller-class", "default", "serve stores whose spec.controller is this, or empty")
-	languageFlags(flags, &f)
-	rolloutFlags(flags, &f.Rollouts)
-	f.vault.add(flags)
-	flags.StringVar(&f.HomeNamespace, "home-namespace", "", "namespace for the operator's own objects (default: the pod's own, else the first --namespace, else default)")
-	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
-	flags.StringVar(&f.logFormat, "log-format", "json", "json or text")
+	f.add(cmd.Flags())
 	return cmd
+}
+
+func (f *operatorFlags) run(cmd *cobra.Command) error {
+	log, err := newLogger(cmd.ErrOrStderr(), f.logLevel, f.logFormat)
+	if err != nil {
+		return err
+	}
+	log = operator.WithoutBodies(log)
+	ctrl.SetLogger(log)
+	klog.SetLogger(log)
+	if f.Config, err = ctrl.GetConfig(); err != nil {
+		return fmt.Errorf("no cluster to work for: set KUBECONFIG or run in a pod: %w", err)
+	}
+	f.Log = log
+	if f.Languages.VaultSyncStatus.Vault, err = f.vault.config(); err != nil {
+		return err
+	}
+	if sealed := &f.Languages.Sealed; sealed.RenewPeriod == 0 {
+		sealed.RenewPeriod = -1 // never, as the original has it
+	}
+	return operator.Run(cmd.Context(), f.Options)
 }
 
 // newLogger makes the one logger of the process.

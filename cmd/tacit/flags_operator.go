@@ -14,6 +14,29 @@ import (
 	"github.com/tacit-secrets/tacit/internal/sealing"
 )
 
+// operatorFlags are the flags of `tacit operator`.
+type operatorFlags struct {
+	operator.Options
+	vault               vaultFlags
+	logLevel, logFormat string
+}
+
+func (f *operatorFlags) add(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.Namespaces, "namespace", nil, "serve this namespace only; repeat it for several (default: the whole cluster)")
+	flags.StringVar(&f.MetricsAddress, "metrics-bind-address", ":8080", "where to serve Prometheus metrics; 0 serves none")
+	flags.StringVar(&f.ProbeAddress, "health-probe-bind-address", ":8081", "where to serve /healthz and /readyz; 0 serves none")
+	flags.StringVar(&f.SealedAddress, "sealed-bind-address", ":8082", "where to serve kubeseal (see docs/sealed.md); 0 serves it nowhere")
+	flags.BoolVar(&f.LeaderElect, "leader-elect", false, "let one of several replicas work, by a Lease")
+	flags.StringVar(&f.LeaderNamespace, "leader-election-namespace", "", "namespace of the Lease (default: the pod's own)")
+	flags.StringVar(&f.Class, "controller-class", "default", "serve stores whose spec.controller is this, or empty")
+	languageFlags(flags, f)
+	rolloutFlags(flags, &f.Rollouts)
+	f.vault.add(flags)
+	flags.StringVar(&f.HomeNamespace, "home-namespace", "", "namespace for the operator's own objects (default: the pod's own, else the first --namespace, else default)")
+	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&f.logFormat, "log-format", "json", "json or text")
+}
+
 // languageFlags are those about single languages.
 func languageFlags(flags *pflag.FlagSet, f *operatorFlags) {
 	l := &f.Languages
