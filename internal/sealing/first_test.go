@@ -1,10 +1,7 @@
 package sealing_test
 
 import (
-	"context"
-	"sync"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -18,31 +15,8 @@ func TestTheFirstKeyIsFollowedLikeOthers(t *testing.T) {
 	p := pairs()
 	secrets := secretsOf(t)
 	create(t, secrets, keySecret("k0", sealing.KeyActive, p[0]))
-	r := sealing.NewKeyring(secrets, sealing.Options{})
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := r.Watch(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	defer wg.Wait()
-	defer cancel()
-	until := func(what, want string) {
-		t.Helper()
-		deadline := time.After(2 * time.Minute)
-		for {
-			changed := r.Changed()
-			if ring(r) == want {
-				return
-			}
-			select {
-			case <-changed:
-			case <-deadline:
-				t.Fatalf("%s: the keys are %s, want %s", what, ring(r), want)
-			}
-		}
-	}
+	_, until := watched(t, secrets)
+	ctx := t.Context()
 	until("without it", ids(p[0]))
 	const name = "sealed-secrets-key"
 	create(t, secrets, keySecret("other", "", p[3]), keySecret(name, "", p[1]))

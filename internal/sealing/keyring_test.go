@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -370,22 +369,21 @@ func (f *failing) Create(context.Context, *corev1.Secret, metav1.CreateOptions) 
 	return nil, f.err
 }
 
-func TestTheRingFollowsTheCluster(t *testing.T) {
-	t.Parallel()
-	p := pairs()
-	secrets := secretsOf(t)
-	create(t, secrets, keySecret("k0", sealing.KeyActive, p[0]), keySecret("sealed-secrets-key", "", p[4]))
-	r := sealing.NewKeyring(secrets, sealing.Options{})
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := r.Watch(ctx); err != nil {
+// watched is a ring that follows the cluster until the test ends. until waits
+// until its keys are these.
+func watched(t *testing.T, secrets sealing.Secrets) (r *sealing.Keyring, until func(what, want string)) {
+	t.Helper()
+	r = sealing.NewKeyring(secrets, sealing.Options{})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Watch(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	})
-	defer wg.Wait()
-	defer cancel()
-	until := func(what, want string) {
+	return r, func(what, want string) {
 		t.Helper()
 		deadline := time.After(2 * time.Minute)
 		for {
@@ -400,6 +398,15 @@ func TestTheRingFollowsTheCluster(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestTheRingFollowsTheCluster(t *testing.T) {
+	t.Parallel()
+	p := pairs()
+	secrets := secretsOf(t)
+	create(t, secrets, keySecret("k0", sealing.KeyActive, p[0]), keySecret("sealed-secrets-key", "", p[4]))
+	r, until := watched(t, secrets)
+	ctx := t.Context()
 	until("at first", ids(p[4], p[0]))
 
 	s := sealed(t, delivery.SealStrict, map[string]string{"a": "1"}, p[1])

@@ -29,7 +29,7 @@ type Clouds struct {
 }
 
 // StartClouds starts the clouds on loopback and returns when they serve. ctx
-// bounds the start alone (1 minute at most); they run until Stop, or until
+// bounds the start alone (3 minutes at most); they run until Stop, or until
 // this program ends.
 func StartClouds(ctx context.Context, options CloudsOptions) (*Clouds, error) {
 	bin, err := binaries("clouds")

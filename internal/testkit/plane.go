@@ -55,14 +55,14 @@ type Plane struct {
 type PIDs struct{ Etcd, APIServer, ControllerManager int }
 
 // StartPlane starts a control plane on loopback and returns when it serves
-// and its controllers work. ctx bounds the start alone (2 minutes at most);
+// and its controllers work. ctx bounds the start alone (5 minutes at most);
 // the plane runs until Stop, or until this program ends.
 func StartPlane(ctx context.Context, options PlaneOptions) (*Plane, error) {
 	p, err := newPlane(options)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start a control plane: %w", err), p.Stop())

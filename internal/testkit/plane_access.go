@@ -86,7 +86,7 @@ func (p *Plane) InstallCRDs(ctx context.Context, paths ...string) error {
 	}
 	for _, args := range [][]string{
 		{"apply", "--server-side"},
-		{"wait", "--for=condition=Established", "--timeout=30s"},
+		{"wait", "--for=condition=Established", "--timeout=2m"},
 	} {
 		if out, err := p.Kubectl(ctx, append(args, files...)...).CombinedOutput(); err != nil {
 			return fmt.Errorf("install CRDs: kubectl %s: %w\n%s", args[0], err, out)

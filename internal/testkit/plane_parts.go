@@ -54,7 +54,7 @@ func (p *Plane) startEtcd(ctx context.Context) error {
 }
 
 // StartAPIServer starts the API server after StopAPIServer, and returns when
-// it is ready, within a minute.
+// it is ready, within three minutes.
 func (p *Plane) StartAPIServer(ctx context.Context) error {
 	const tries = 5
 	p.mu.Lock()
@@ -62,7 +62,7 @@ func (p *Plane) StartAPIServer(ctx context.Context) error {
 	if p.apiServer != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	fresh := p.port == 0 // otherwise clients know the port already
 	var err error

@@ -33,7 +33,7 @@ type Postgres struct {
 const postgresAdmin = "admin"
 
 // StartPostgres starts a PostgreSQL on loopback and returns when it serves.
-// ctx bounds the start alone (1 minute at most); it runs until Stop, or until
+// ctx bounds the start alone (3 minutes at most); it runs until Stop, or until
 // this program ends.
 func StartPostgres(ctx context.Context) (*Postgres, error) {
 	bin, err := postgresBinaries()
@@ -163,7 +163,7 @@ func (p *Postgres) Roles(ctx context.Context) ([]string, error) {
 func (p *Postgres) query(ctx context.Context, role, password, sql string) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(p.bin, "psql"), "--no-psqlrc", "--tuples-only", "--no-align",
 		"--host=127.0.0.1", "--port="+strconv.Itoa(p.Port), "--username="+role, "--dbname=postgres", "--command="+sql)
-	cmd.Env = append(os.Environ(), "PGPASSWORD="+password, "PGSSLMODE=disable", "PGCONNECT_TIMEOUT=10")
+	cmd.Env = append(os.Environ(), "PGPASSWORD="+password, "PGSSLMODE=disable", "PGCONNECT_TIMEOUT=120")
 	out, err := cmd.Output()
 	var failed *exec.ExitError
 	if errors.As(err, &failed) {

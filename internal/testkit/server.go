@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// begin makes dir and runs start, for a minute at most. What start leaves
+// begin makes dir and runs start, for three minutes at most. What start leaves
 // when it fails is for stop to clear away.
 func begin(ctx context.Context, what string, dir *workDir, start func(context.Context) error, stop func() error) error {
 	var err error
 	if *dir, err = newWorkDir(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	if err := start(ctx); err != nil {
 		return errors.Join(fmt.Errorf("start %s: %w", what, err), stop())

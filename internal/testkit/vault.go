@@ -39,7 +39,7 @@ type Vault struct {
 }
 
 // StartVault starts a Vault on loopback and returns when it serves. ctx
-// bounds the start alone (1 minute at most); Vault runs until Stop, or until
+// bounds the start alone (3 minutes at most); Vault runs until Stop, or until
 // this program ends.
 func StartVault(ctx context.Context, options VaultOptions) (*Vault, error) {
 	bin, err := binaries("vault")

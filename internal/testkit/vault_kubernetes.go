@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"fmt"
+	"time"
 
 	authv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -123,5 +124,32 @@ func reviewerToken(ctx context.Context, plane *Plane) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return token.Status.Token, nil
+	return token.Status.Token, mayReview(ctx, plane, token.Status.Token)
+}
+
+// mayReview waits until the reviewer may review tokens, such as its own: the
+// authorizer learns of a new binding a moment after it was made.
+func mayReview(ctx context.Context, plane *Plane, token string) error {
+	config := plane.Config()
+	config.BearerToken = token
+	clients, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	review := &authv1.TokenReview{Spec: authv1.TokenReviewSpec{Token: token}}
+	for {
+		_, err := clients.AuthenticationV1().TokenReviews().Create(ctx, review, metav1.CreateOptions{})
+		if err == nil || !apierrors.IsForbidden(err) {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
 }

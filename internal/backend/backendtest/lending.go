@@ -153,7 +153,7 @@ func (h Harness) leasesCancelled(t *testing.T) {
 // eventually waits for what a store does in its own time.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -158,17 +158,17 @@ func TestWordsOfDopplerGiveNoCredentialAway(t *testing.T) {
 
 func TestSlowAnswersAreGivenUp(t *testing.T) {
 	t.Parallel()
-	s := newStub(t)
-	b := s.open(t)
-	if b.caller.patience != 10*time.Second {
-		t.Errorf("a call may take %s", b.caller.patience)
+	plain, err := NewOpener(Options{})(t.Context(), delivery.DopplerConfig{Auth: byToken()}, goodToken())
+	if err != nil || plain.(*store).caller.patience != 10*time.Second {
+		t.Errorf("a call may take %s, %v", plain.(*store).caller.patience, err)
 	}
+	s := newStub(t)
 	held := make(chan struct{})
 	defer close(held)
 	s.set(func(s *stub) { s.inLogin = held })
-	b, _ = identities(t, s)
+	b, _ := identities(t, s)
 	b.caller.patience = 20 * time.Millisecond
-	_, err := b.Read(t.Context(), backend.Ref{})
+	_, err = b.Read(t.Context(), backend.Ref{})
 	if backend.KindOf(err) != backend.Unavailable || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "took too long") {
 		t.Errorf("got %v", err)
 	}

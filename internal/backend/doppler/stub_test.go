@@ -17,6 +17,9 @@ import (
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
+// patience is that of tests, on machines that are busy.
+const patience = 2 * time.Minute
+
 // canary is a value, never to be seen in an error.
 const canary = "canary-7c1e"
 
@@ -250,7 +253,7 @@ func (s *stub) openWith(t *testing.T, cfg delivery.DopplerConfig, c backend.Cred
 		t.Fatal(err)
 	}
 	st := b.(*store)
-	st.caller.now = s.clock
+	st.caller.now, st.caller.patience = s.clock, patience
 	t.Cleanup(st.caller.wire.Close)
 	return st
 }

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	wait   = 20 * time.Second
+	wait   = 2 * time.Minute
 	canary = "canary-77e0"
 )
 

@@ -214,6 +214,10 @@ func TestSealedVaultIsUnavailableAndThenGoesOn(t *testing.T) {
 	if err := v.Unseal(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	testkit.Eventually(t, eventually, func() error { // it takes a moment to serve again
+		_, err := v.Admin.KVv2("secret").Get(t.Context(), "db")
+		return err
+	})
 	if err := v.ResetCounts(t.Context()); err != nil {
 		t.Fatal(err)
 	}

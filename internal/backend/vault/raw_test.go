@@ -15,7 +15,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
-const eventually = 10 * time.Second
+const eventually = 2 * time.Minute
 
 // noUsers waits for the end of what nobody wanted.
 func noUsers(t *testing.T, d database) error {

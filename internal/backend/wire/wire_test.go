@@ -131,10 +131,8 @@ func TestReasonsAreTold(t *testing.T) {
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
-	gone := httptest.NewServer(nil)
-	gone.Close()
 	for url, says := range map[string]string{
-		gone.URL: "connection refused",
+		"http://127.0.0.1:1":                            "connection refused", // not a port that another might get meanwhile
 		"https" + strings.TrimPrefix(plain.URL, "http"): "does not speak TLS",
 		secure.URL:               "unknown authority",
 		"http://nowhere.invalid": "nowhere.invalid",
