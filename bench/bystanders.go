@@ -84,7 +84,7 @@ func (o *operator) settled(ctx context.Context) (int64, error) {
 	if err := pause(ctx, bystanderSettle); err != nil {
 		return 0, err
 	}
-	rss, err := rssAnon(o.pid)
+	rss, _, err := o.memory()
 	return rss, o.explain(err)
 }
 

@@ -62,8 +62,8 @@ func cold(n, keys int) func(context.Context, *lab, *result) error {
 }
 
 // coldTurn starts the operator on n objects that are there, and stops it when
-// it has settled.
-func (l *lab) coldTurn(ctx context.Context, namespace string, n int, settle time.Duration) (res coldResult, err error) {
+// it was left alone for so long after.
+func (l *lab) coldTurn(ctx context.Context, namespace string, n int, alone time.Duration) (res coldResult, err error) {
 	if err := l.vault.ResetCounts(ctx); err != nil {
 		return res, err
 	}
@@ -87,16 +87,15 @@ func (l *lab) coldTurn(ctx context.Context, namespace string, n int, settle time
 		return res, op.explain(err)
 	}
 	meter.stop()
-	if res.rssReady, err = rssAnon(op.pid); err != nil {
+	if res.rssReady, _, err = op.memory(); err != nil {
 		return res, op.explain(err)
 	}
-	if err := pause(ctx, settle); err != nil {
+	if err := pause(ctx, alone); err != nil {
 		return res, err
 	}
-	if res.rssSettled, err = rssAnon(op.pid); err != nil {
+	if res.rssSettled, res.rssPeak, err = op.memory(); err != nil {
 		return res, op.explain(err)
 	}
-	res.rssPeak = op.peak.Load()
 	if res.vault, err = l.vault.Counts(ctx); err != nil {
 		return res, err
 	}

@@ -24,9 +24,6 @@ const (
 	fanHome       = "home"
 	fanSource     = "shared"
 	fanChanges    = 5
-	// fanSettle lets what follows a change end before the next: statuses,
-	// events, and runs that should not be.
-	fanSettle = 2 * time.Second
 )
 
 // fanResult is a turn of the operator and what it cost.
@@ -161,7 +158,7 @@ func (l *lab) fanTurn(ctx context.Context, mirror bool) (res fanResult, err erro
 	if err := l.ask(ctx, mirror, "team-.*"); err != nil {
 		return res, err
 	}
-	run, err := l.coldStart(ctx, fanNamespaces, fanSource, isCopy)
+	run, err := l.coldStart(ctx, awaited{kind: corev1.SchemeGroupVersion.WithResource("secrets"), name: fanSource, n: fanNamespaces, counts: isCopy})
 	if err != nil {
 		return res, err
 	}
@@ -179,8 +176,8 @@ func (l *lab) fanTurn(ctx context.Context, mirror bool) (res fanResult, err erro
 	if err != nil {
 		return res, op.explain(err)
 	}
-	res.newcomer, res.peak = last.Sub(at), op.peak.Load()
-	res.rss, err = rssAnon(op.pid)
+	res.newcomer = last.Sub(at)
+	res.rss, res.peak, err = op.memory()
 	return res, op.explain(err)
 }
 
@@ -209,7 +206,7 @@ func (l *lab) fanChanges(ctx context.Context, op *operator, seen *sights, res *f
 			return err
 		}
 		res.changes = append(res.changes, last.Sub(at))
-		if err := pause(ctx, fanSettle); err != nil {
+		if err := pause(ctx, quietAfter); err != nil {
 			return err
 		}
 	}

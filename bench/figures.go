@@ -81,25 +81,16 @@ func partsEach(t turn) float64 { return t.Used.parts().Seconds() / float64(t.Obj
 // still turns the window into figures.
 func (r *result) still(got stillResult) {
 	waves := stillWindow.Seconds() / stillInterval.Seconds()
-	count := func(verb, resource string) float64 {
-		n := 0
-		for q, c := range got.requests {
-			if q.Verb == verb && q.Resource == resource {
-				n += c
-			}
-		}
-		return float64(n)
-	}
 	r.add("CPU of tacit", got.used.Operator.Seconds(), seconds, atMost(1.5))
 	r.plain("CPU of the API server and etcd", (got.used.APIServer + got.used.Etcd).Seconds(), seconds)
 	r.plain("CPU of Vault", got.used.Vault.Seconds(), seconds)
 	r.plain("processors taken by others", share(got.used.others(), got.used), percent)
 	r.add("Vault: reads of values", float64(got.vault.Reads), "", atMost(stillKeys*waves))
 	r.plain("Vault: log-ins and all else", float64(got.vault.Total-got.vault.Reads), "")
-	r.add("GETs of Secrets", count("GET", "secrets"), "", atMost(0))
-	r.add("LISTs of Secrets", count("LIST", "secrets"), "", atMost(0))
-	r.add("writes of Secrets", count("POST", "secrets")+count("PUT", "secrets")+count("PATCH", "secrets")+count("APPLY", "secrets"), "", atMost(0))
-	r.add("writes of a status", count("PATCH", "externalsecrets")+count("PUT", "externalsecrets")+count("APPLY", "externalsecrets"), "",
+	r.add("GETs of Secrets", requests(got.requests, "secrets", "GET"), "", atMost(0))
+	r.add("LISTs of Secrets", requests(got.requests, "secrets", "LIST"), "", atMost(0))
+	r.add("writes of Secrets", requests(got.requests, "secrets", "POST", "PUT", "PATCH", "APPLY"), "", atMost(0))
+	r.add("writes of a status", requests(got.requests, "externalsecrets", "PATCH", "PUT", "APPLY"), "",
 		atMost(stillObjects*waves))
 	r.requests(got.requests, stillObjects)
 	r.plain("own memory", mb(got.rss), megabytes)

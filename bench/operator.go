@@ -72,6 +72,12 @@ func (o *operator) watchMemory() {
 	}
 }
 
+// memory is its own, now and at the peak.
+func (o *operator) memory() (own, peak int64, err error) {
+	own, err = rssAnon(o.pid)
+	return own, o.peak.Load(), err
+}
+
 // stop asks it to end, and makes it after a while.
 func (o *operator) stop() {
 	_ = o.cmd.Process.Signal(syscall.SIGTERM)

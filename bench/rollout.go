@@ -21,9 +21,6 @@ const (
 	rollRounds = 4
 	// rollShared Secrets are used by all Deployments.
 	rollShared = 5
-	// rollSettle is longer than the operator waits for further changes, so
-	// that a rollout too many would show.
-	rollSettle = 2 * time.Second
 	// rollRecord is where a workload says what it runs with.
 	rollRecord = "tacit.dev/rolled-out"
 )
@@ -49,42 +46,24 @@ func rollouts(ctx context.Context, l *lab, res *result) error {
 	if err := l.deploy(ctx); err != nil {
 		return err
 	}
-	seen, err := l.watch(ctx, appsv1.SchemeGroupVersion.WithResource("deployments"), "")
+	run, err := l.coldStart(ctx, awaited{
+		kind: appsv1.SchemeGroupVersion.WithResource("deployments"), n: rollWorkloads,
+		counts: func(s sight) bool { return s.Annotations[rollRecord] != "" },
+	}, "--rollouts-per-minute=-1")
 	if err != nil {
 		return err
 	}
-	defer seen.stop()
-	before, err := l.plane.Requests(ctx)
-	if err != nil {
-		return err
-	}
-	begin := l.readClock(nil)
-	op, err := l.startOperator(ctx, "--rollouts-per-minute=-1")
-	if err != nil {
-		return err
-	}
-	defer op.stop()
-	begin.op = op
-	got := rollResult{ownWant: rollWorkloads * rollRounds, each: rollWorkloads}
-	_, last, err := seen.until(ctx, rollWorkloads, op.done, func(s sight) bool { return s.Annotations[rollRecord] != "" })
-	if err != nil {
-		return op.explain(err)
-	}
-	got.known, got.startUsed = last.Sub(begin.at), begin.until()
-	if err := pause(ctx, rollSettle); err != nil {
-		return err
-	}
-	if got.start, err = l.since(ctx, before, 0); err != nil {
-		return err
-	}
-	r := roller{lab: l, op: op, seen: seen, got: &got}
+	defer run.stop()
+	op := run.op
+	got := rollResult{ownWant: rollWorkloads * rollRounds, each: rollWorkloads,
+		known: run.last, startUsed: run.used, start: run.requests}
+	r := roller{lab: l, op: op, seen: run.seen, got: &got}
 	for _, step := range []func(context.Context) error{r.singles, r.one, r.burst} {
 		if err := step(ctx); err != nil {
 			return op.explain(err)
 		}
 	}
-	got.peak = op.peak.Load()
-	if got.rss, err = rssAnon(op.pid); err != nil {
+	if got.rss, got.peak, err = op.memory(); err != nil {
 		return op.explain(err)
 	}
 	res.rollouts(got)
@@ -242,7 +221,7 @@ func (r *roller) all(ctx context.Context, was map[string]int64) (first, last tim
 // Deployment's generation counts the changes of its pod template: nobody
 // changes the rest.
 func (r *roller) rolled(ctx context.Context, was map[string]int64) (n int64, err error) {
-	if err := pause(ctx, rollSettle); err != nil {
+	if err := pause(ctx, quietAfter); err != nil {
 		return 0, err
 	}
 	now, err := r.generations(ctx)

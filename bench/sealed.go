@@ -119,7 +119,10 @@ func (l *lab) seal(ctx context.Context) (time.Duration, error) {
 // sealedTurn starts the operator, waits until every Secret exists and every
 // status says so, and stops it.
 func (l *lab) sealedTurn(ctx context.Context) (res sealedTurn, err error) {
-	run, err := l.coldStart(ctx, sealedObjects, "", func(s sight) bool { return s.Namespace == sealedNamespace })
+	run, err := l.coldStart(ctx, awaited{
+		kind: corev1.SchemeGroupVersion.WithResource("secrets"), n: sealedObjects,
+		counts: func(s sight) bool { return s.Namespace == sealedNamespace },
+	})
 	if err != nil {
 		return res, err
 	}
@@ -134,7 +137,6 @@ func (l *lab) sealedTurn(ctx context.Context) (res sealedTurn, err error) {
 			return res, errors.New("SealedSecret " + list.Items[i].Name + " does not say that it is synced")
 		}
 	}
-	res.peak = run.op.peak.Load()
-	res.rss, err = rssAnon(run.op.pid)
+	res.rss, res.peak, err = run.op.memory()
 	return res, run.op.explain(err)
 }

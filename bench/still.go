@@ -87,7 +87,6 @@ func (l *lab) stillWindow(ctx context.Context, op *operator) (got stillResult, e
 	if got.requests, err = l.since(ctx, before, 0); err != nil {
 		return got, err
 	}
-	got.rssPeak = op.peak.Load()
-	got.rss, err = rssAnon(op.pid)
+	got.rss, got.rssPeak, err = op.memory()
 	return got, err
 }
