@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -115,8 +116,12 @@ func (r *deliveryReconciler) report(ctx context.Context, obj client.Object, mem 
 // record writes a lease into the object's status, and nothing over what
 // somebody else wrote there meanwhile. It returns the object as it is then.
 func (r *deliveryReconciler) record(ctx context.Context, obj client.Object, mem *memory, lease delivery.Lease) (client.Object, error) {
+	lender, ok := r.dialect.(dialect.Lender)
+	if !ok {
+		return obj, fmt.Errorf("%s keeps no leases", r.name)
+	}
 	after := obj.DeepCopyObject().(client.Object)
-	events := r.dialect.Report(after, delivery.Outcome{Result: delivery.Waiting, Lease: delivery.LeaseOutcome{Held: lease}, At: r.Now()}, r.Now())
+	events := lender.RecordLease(after, lease, r.Now())
 	version, err := r.patchExactly(ctx, r.kind, obj, after)
 	if err != nil {
 		return obj, err

@@ -53,6 +53,15 @@ type Marked interface {
 	OwnerOf(meta *metav1.ObjectMeta) (owner types.NamespacedName, ok bool)
 }
 
+// Lender is implemented by the languages whose plans may have Leases.
+type Lender interface {
+	// RecordLease writes what a store has just lent into obj's status, before
+	// anybody sees it, and returns the events that must not wait for Report:
+	// the new lease itself is told there, once. obj is a copy that may be
+	// changed.
+	RecordLease(obj client.Object, held delivery.Lease, now time.Time) []Event
+}
+
 // Abroad is implemented by the languages, all of them Marked, that make copies
 // in other clusters.
 type Abroad interface {

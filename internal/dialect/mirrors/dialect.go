@@ -34,14 +34,17 @@ type Options struct {
 	CredentialNamespaces []string
 }
 
-// SecretMirrors returns the kind SecretMirror. It implements dialect.Marked
-// too.
+// SecretMirrors returns the kind SecretMirror. It implements dialect.Marked and
+// dialect.Lender too.
 func SecretMirrors(opts Options) dialect.Deliveries {
 	opts.CredentialNamespaces = slices.Clone(opts.CredentialNamespaces)
 	return secretMirrors{opts}
 }
 
-var _ dialect.Marked = secretMirrors{}
+var (
+	_ dialect.Marked = secretMirrors{}
+	_ dialect.Lender = secretMirrors{}
+)
 
 type secretMirrors struct{ opts Options }
 

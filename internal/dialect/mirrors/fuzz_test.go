@@ -34,7 +34,7 @@ func FuzzTranslate(f *testing.F) {
 		}
 		d.State(sm)
 		now := time.Unix(1_800_000_000, 0)
-		d.Report(sm, delivery.Outcome{Result: delivery.Waiting, Lease: delivery.LeaseOutcome{Held: delivery.Lease{ID: "a/b/c", Duration: time.Hour}}}, now)
+		lend(t, sm, delivery.Lease{ID: "a/b/c", Duration: time.Hour}, 0)
 		d.Report(sm, delivery.Outcome{Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.Misconfigured, Message: "Secret a/b"}}, now)
 		d.Report(sm, delivery.Outcome{Result: delivery.Synced}, now)
 		if !d.State(sm).Ready {

@@ -26,6 +26,15 @@ func newCreds(id string) dialect.Event {
 	return dialect.Event{Reason: "VaultNewCreds", Message: "Fetched new credentials under the lease " + id}
 }
 
+func lend(t *testing.T, sm *v1alpha2.SecretMirror, held delivery.Lease, at time.Duration) []dialect.Event {
+	t.Helper()
+	lender, ok := SecretMirrors(Options{}).(dialect.Lender)
+	if !ok {
+		t.Fatal("it keeps no leases")
+	}
+	return lender.RecordLease(sm, held, day(at))
+}
+
 // TestLeaseIsRecordedBeforeUse follows a lease through its life: written down
 // before anything is made of it, told once whether or not the run sees that
 // record, renewed, and replaced.
@@ -33,7 +42,7 @@ func TestLeaseIsRecordedBeforeUse(t *testing.T) {
 	t.Parallel()
 	sm := ofVaultMirror()
 	asRead := sm.DeepCopy()
-	events := report(sm, delivery.Outcome{Result: delivery.Waiting, Lease: delivery.LeaseOutcome{Held: lease("db/creds/app/1", 0)}}, 0)
+	events := lend(t, sm, lease("db/creds/app/1", 0), 0)
 	if len(events) != 0 {
 		t.Errorf("events before use: %v", events)
 	}
@@ -70,6 +79,22 @@ func TestLeaseIsRecordedBeforeUse(t *testing.T) {
 	step("a replacement", sm, second, delivery.LeaseIssued, time.Minute, "2026-08-01T12:01:00Z", newCreds(second),
 		dialect.Event{Reason: "VaultLeaseLeft", Message: "The lease db/creds/app/1 is renewed no more and ends by 2026-08-01T12:02:00Z at the latest"})
 	step("a replacement after its end", sm, third, delivery.LeaseIssued, time.Hour, "2026-08-01T13:00:00Z", newCreds(third))
+}
+
+// TestARecordTellsWhatItOverwrites, for nobody else will: the run that follows
+// finds the new lease alone.
+func TestARecordTellsWhatItOverwrites(t *testing.T) {
+	t.Parallel()
+	sm := ofVaultMirror()
+	first, second := lease("db/creds/app/1", 0), lease("db/creds/app/2", time.Minute)
+	lend(t, sm, first, 0)
+	if diff := cmp.Diff([]dialect.Event{leftEvent(recorded(first.ID, "2026-08-01T12:00:00Z"), false)}, lend(t, sm, second, time.Minute)); diff != "" {
+		t.Errorf("events of the record (-want +got):\n%s", diff)
+	}
+	out := delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}, Lease: delivery.LeaseOutcome{Held: second, Change: delivery.LeaseIssued}}
+	if diff := cmp.Diff([]dialect.Event{newCreds(second.ID), activeEvent()}, report(sm, out, time.Minute)); diff != "" {
+		t.Errorf("events of the run (-want +got):\n%s", diff)
+	}
 }
 
 // TestLeaseIsForgottenOnlyWhenGone: a record that went too early would leave

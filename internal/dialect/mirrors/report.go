@@ -46,13 +46,13 @@ func (secretMirrors) State(obj client.Object) dialect.State {
 }
 
 // Report implements dialect.Deliveries. A lease is written down whatever came
-// of the run, before anything is made of it too (delivery.Waiting).
+// of the run.
 func (secretMirrors) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {
 	sm, ok := obj.(*v1alpha2.SecretMirror)
 	if !ok || out.Result == delivery.Untouched {
 		return nil
 	}
-	events := recordLease(sm, &out, now)
+	events := tellLease(sm, &out, now)
 	if dialect.Silent(out) {
 		return events
 	}
