@@ -6,8 +6,6 @@ package controller
 import (
 	"context"
 	"errors"
-	"slices"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,7 +26,9 @@ import (
 type Shared struct {
 	Cluster cluster.Cluster
 	Engine  *engine.Engine
-	Broker  *broker.Broker
+	// Served are the kinds; each controller adds its own.
+	Served *Served
+	Broker *broker.Broker
 	// Secrets and ConfigMaps are their watches.
 	Secrets, ConfigMaps *objects.Watch
 	Events              Events
@@ -61,22 +61,6 @@ type Shared struct {
 	// nil, and is called concurrently.
 	Observe func(plan *delivery.Delivery, out *delivery.Outcome)
 	Now     func() time.Time
-
-	mu     sync.Mutex
-	served []dialect.Deliveries
-}
-
-// kinds are those whose controllers run.
-func (s *Shared) kinds() []dialect.Deliveries {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.served)
-}
-
-func (s *Shared) serve(d dialect.Deliveries) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.served = append(s.served, d)
 }
 
 func (s *Shared) observe(plan *delivery.Delivery, out *delivery.Outcome) {

@@ -129,7 +129,7 @@ func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, nam
 		}
 	}
 	shared.Metrics.watch(name, r.memories)
-	shared.serve(d)
+	shared.Served.add(d)
 	c, err := newController(name, mgr, r, workers)
 	if err != nil {
 		return err

@@ -61,15 +61,17 @@ func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options
 	if err != nil {
 		return nil, err
 	}
+	served := controller.NewServed(mgr.GetCache())
 	shared := &controller.Shared{
+		Served:  served,
 		Secrets: secrets, ConfigMaps: configMaps, Cluster: mgr, Broker: b, Events: events, Metrics: metrics, Observe: mirrors.observe,
 		Class: o.Class, Workers: o.Workers, Recheck: 5 * time.Minute,
 		ClusterScoped: len(o.Namespaces) == 0, Namespaces: o.Namespaces, Protected: o.Protected,
 		Matcher: spread.New(), Clusters: clusters, Now: time.Now,
-		Engine: &engine.Engine{Core: core, Now: time.Now, Writer: &target.Writer{Core: core, Other: clusters.core}},
+		Engine: &engine.Engine{Core: core, Now: time.Now, Writer: &target.Writer{
+			Core: core, Other: clusters.core, Rival: served.Rival, Gone: served.Gone, MarkSets: markSets(langs),
+		}},
 	}
-	shared.Engine.Writer.Rival, shared.Engine.Writer.Gone = shared.Rival, shared.Gone
-	shared.Engine.Writer.MarkSets = markSets(langs)
 	return shared, nil
 }
 
