@@ -70,6 +70,36 @@ type setup struct {
 	limit  *rollout.Limit
 	config *rest.Config
 	key    secret.Key
+	now    func() time.Time
+}
+
+// clock is a time that hardly passes but when a test says so, however long the
+// machine takes: whoever is to wait for his turn does.
+type clock struct {
+	began time.Time
+
+	mu    sync.Mutex
+	ahead time.Duration
+}
+
+// on has an operator live by the clock. What waits there looks at it again
+// when as much of our own time has passed.
+func (c *clock) on(s *setup) {
+	c.began = time.Now()
+	s.now = c.now
+	s.Window = time.Nanosecond // else a change would wait for others for long
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.began.Add(time.Since(c.began)/10_000 + c.ahead)
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += d
 }
 
 func languages() []dialect.Workloads {
@@ -79,19 +109,19 @@ func languages() []dialect.Workloads {
 // operate runs an operator in the bed's namespace until the test ends.
 func (b *bed) operate(change func(*setup)) *running {
 	b.t.Helper()
-	s := setup{config: b.plane.Config(), limit: rollout.NewLimit(-1, 0), key: key}
+	s := setup{config: b.plane.Config(), limit: rollout.NewLimit(-1, 0), key: key, now: time.Now}
 	s.Languages = languages()
 	if change != nil {
 		change(&s)
 	}
 	scheme := runtime.NewScheme()
 	b.must(clientgoscheme.AddToScheme(scheme))
-	skip, patience := true, 10*time.Second
+	skip, grace := true, patience
 	mgr, err := ctrl.NewManager(s.config, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 		Logger:                  logr.FromSlogHandler(slog.NewTextHandler(io.Discard, nil)),
 		Controller:              config.Controller{SkipNameValidation: &skip},
-		GracefulShutdownTimeout: &patience,
+		GracefulShutdownTimeout: &grace,
 		Cache: cache.Options{
 			DefaultTransform: rollouts.Transform(s.Languages, cache.TransformStripManagedFields()), DefaultNamespaces: map[string]cache.Config{b.ns: {}},
 			DefaultUnsafeDisableDeepCopy: &skip, ReaderFailOnMissingInformer: true,
@@ -103,7 +133,7 @@ func (b *bed) operate(change func(*setup)) *running {
 	recorder := mgr.GetEventRecorderFor("tacit") //nolint:staticcheck // the operator's recorders are of this kind
 	runner := &rollout.Runner{
 		Reader: mgr.GetAPIReader(), Writer: mgr.GetClient(), Key: s.key, Limit: s.limit, News: recorder, Warnings: recorder,
-		Metrics: rollout.NewMetrics(s.limit), Now: time.Now,
+		Metrics: rollout.NewMetrics(s.limit), Now: s.now,
 	}
 	s.Runner, s.Core = runner, core
 	meta, err := metadata.NewForConfigAndClient(s.config, mgr.GetHTTPClient())

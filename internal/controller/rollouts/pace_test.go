@@ -3,6 +3,7 @@ package rollouts_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/engine/rollout"
@@ -16,8 +17,11 @@ func TestChangesThatKeepComingAreFewRollouts(t *testing.T) {
 	b := served(t, auto)
 	b.apply(workload("Deployment", "other", auto, "Secret/second"))
 	b.secret("second", "one")
-	limit := rollout.NewLimit(600, 30)
-	r := b.operate(func(s *setup) { s.limit = limit })
+	limit, c := rollout.NewLimit(600, 30), &clock{}
+	r := b.operate(func(s *setup) {
+		s.limit = limit
+		c.on(s)
+	})
 	b.recorded("Deployment", "web", "Secret/app")
 	b.recorded("Deployment", "other", "Secret/second")
 	b.secret("app", "two")
@@ -35,6 +39,7 @@ func TestChangesThatKeepComingAreFewRollouts(t *testing.T) {
 	if n := limit.Waiting(); n != 1 {
 		t.Errorf("%d wait once another was restarted", n)
 	}
+	c.pass(time.Minute)
 	want := r.runner.Digest(delivery.ObjectRef{Kind: "Secret", Namespace: b.ns, Name: "app"}, secret.Data{"k": secret.NewString("last")})
 	b.eventually(func() error {
 		if b.env("web", variable) != want {
@@ -52,19 +57,24 @@ func TestTheEndOfAPauseWaitsForItsTurn(t *testing.T) {
 	b := served(t, auto+`, deployment.reloader.stakater.com/pause-period: 1s`)
 	b.apply(workload("Deployment", "other", auto, "Secret/second"))
 	b.secret("second", "one")
-	limit := rollout.NewLimit(6, 1)
-	b.operate(func(s *setup) { s.limit = limit })
+	limit, c := rollout.NewLimit(6, 1), &clock{}
+	b.operate(func(s *setup) {
+		s.limit = limit
+		c.on(s)
+	})
 	b.recorded("Deployment", "web", "Secret/app")
 	b.recorded("Deployment", "other", "Secret/second")
 	b.secret("second", "two")
 	b.marked("other", "STAKATER_SECOND_SECRET", "")
 	b.secret("app", "two")
 	b.marked("web", variable, "") // though it is not its turn
+	c.pass(2 * time.Second)       // the pause is over
 	b.event("web", "ReloadWaiting", "Secret app", "6 workloads a minute")
 	b.sets("web", 1)
 	if d := b.deployment("web"); !d.Spec.Paused || d.Annotations["deployment.reloader.stakater.com/paused-at"] == "" {
 		t.Errorf("it went on: %v", d.Annotations)
 	}
+	c.pass(time.Minute)
 	b.sets("web", 2)
 	b.event("web", "Reloaded", "Secret app")
 }

@@ -2,6 +2,7 @@ package rollouts_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/dialect/reloader"
 	"github.com/tacit-secrets/tacit/internal/engine/rollout"
 	"github.com/tacit-secrets/tacit/internal/secret"
+	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
 const auto = `reloader.stakater.com/auto: "true"`
@@ -236,11 +238,28 @@ func TestManyChangesAreOneRollout(t *testing.T) {
 		uses = append(uses, fmt.Sprint("Secret/s", i))
 	}
 	b.apply(workload("Deployment", "web", auto, uses...))
-	b.operate(func(s *setup) { s.Window, s.MaxWindow = 500*time.Millisecond, 5*time.Second })
+	// The operator hears of all changes together, however long they take to
+	// be made.
+	tap, told := &testkit.Tap{}, make(chan struct{})
+	b.operate(func(s *setup) {
+		s.config = tap.Config(s.config)
+		s.Window, s.MaxWindow = 2*time.Second, time.Minute
+	})
 	b.recorded("Deployment", "web", uses...)
+	tap.Set(func(r *http.Request) error {
+		if strings.HasSuffix(r.URL.Path, "/secrets") {
+			select {
+			case <-told:
+			case <-r.Context().Done():
+			}
+		}
+		return nil
+	}, nil)
+	tap.CutWatches()
 	for i := range 8 {
 		b.secret(fmt.Sprint("s", i), "two")
 	}
+	close(told)
 	for i := range 8 {
 		b.marked("web", fmt.Sprintf("STAKATER_S%d_SECRET", i), "")
 	}

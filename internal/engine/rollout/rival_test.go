@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -32,7 +34,8 @@ func TestWhoseARecordIs(t *testing.T) {
 			}
 		}
 		is("")
-		err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { // its controller writes too
+		often := wait.Backoff{Steps: 100, Duration: 10 * time.Millisecond}
+		err := retry.RetryOnConflict(often, func() error { // its controller writes too
 			_, err := b.runner.Apply(t.Context(), rollout.Act{Workload: w, Version: b.get(w).GetResourceVersion(), Record: rollout.Record{}})
 			return err
 		})
