@@ -38,9 +38,7 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 	}
 	r.memories.keep(name, mem)
 	if out.Err != nil && out.Err.Kind == delivery.Conflict {
-		// Run again with what the other one wrote; not worth a status.
-		r.wakes.ask(name, woken)
-		return result, nil
+		r.wakes.ask(name, woken) // with what the other one wrote
 	}
 	log.FromContext(ctx).V(1).Info("ran", "result", out.Result, "change", out.Destination.Change, "error", out.Err)
 	if err := r.report(ctx, obj, &mem, out); err != nil {
@@ -49,7 +47,6 @@ func (r *deliveryReconciler) conclude(ctx context.Context, obj client.Object, pl
 		}
 		return r.untold(ctx, plan, mem, woken, err), nil
 	}
-	mem.untold = 0
 	r.memories.keep(name, mem)
 	return result, nil
 }
@@ -98,8 +95,12 @@ func (r *deliveryReconciler) untold(ctx context.Context, plan *delivery.Delivery
 	return reconcile.Result{RequeueAfter: retryAfter(mem.untold, &delivery.Error{})}
 }
 
-// report has the language write the outcome into the object's status.
+// report has the language write the outcome into the object's status, but for
+// one that is nobody's news, for the object runs again at once.
 func (r *deliveryReconciler) report(ctx context.Context, obj client.Object, mem *memory, out delivery.Outcome) error {
+	if out.Err != nil && out.Err.Kind == delivery.Conflict {
+		return nil
+	}
 	version, err := r.patchStatus(ctx, r.kind, obj, func(o client.Object) []dialect.Event {
 		events := r.dialect.Report(o, out, r.Now())
 		if r.kind.Annotated {
@@ -108,7 +109,7 @@ func (r *deliveryReconciler) report(ctx context.Context, obj client.Object, mem 
 		return events
 	})
 	if err == nil {
-		mem.status = version
+		mem.status, mem.untold = version, 0
 	}
 	return err
 }

@@ -73,7 +73,7 @@ func CopyEvents(out delivery.Outcome, done, failed string) []Event {
 	if out.Note != "" {
 		events = append(events, Event{Warning: true, Reason: done, Message: Cut(out.Note, MaxEventMessage)})
 	}
-	if out.Result == delivery.Failed && out.Err != nil && out.Err.Kind != delivery.Conflict {
+	if out.Result == delivery.Failed {
 		events = append(events, Event{Warning: true, Reason: failed, Message: Cut(refusals(out), MaxEventMessage)})
 	}
 	return events

@@ -25,14 +25,12 @@ func TestCopyEventsTellOfChangesAndRefusals(t *testing.T) {
 		want []dialect.Event
 	}{
 		"nothing new": {delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 3}}, nil},
-		"waiting":     {delivery.Outcome{Result: delivery.Waiting}, nil},
 		"written": {delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Created, Places: 3, Written: 2}},
 			[]dialect.Event{{Reason: "Done", Message: "2 copies written; 3 in place"}}},
 		"removed": {delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Removed, Places: 1}},
 			[]dialect.Event{{Reason: "Done", Message: "copies removed; 1 left in place"}}},
 		"failed": {delivery.Outcome{Result: delivery.Failed, Err: failure},
 			[]dialect.Event{{Warning: true, Reason: "Failed", Message: "why"}}},
-		"runs again at once": {delivery.Outcome{Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.Conflict}}, nil},
 		"some refused": {delivery.Outcome{Result: delivery.Failed, Err: failure, Destination: delivery.DestinationOutcome{Change: delivery.Updated, Places: 4, Written: 1, Refused: refused(1)}},
 			[]dialect.Event{{Reason: "Done", Message: "1 copy written; 4 in place"},
 				{Warning: true, Reason: "Failed", Message: "1 of 5 copies could not be made: n0/s: why"}}},

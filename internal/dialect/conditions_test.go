@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
@@ -62,24 +61,5 @@ func TestSetConditionBoundsTheMessage(t *testing.T) {
 	}
 	if dialect.SetCondition(&all, endless, shown) {
 		t.Error("the same endless message is news")
-	}
-}
-
-func TestSilentIsWhatIsNobodysNews(t *testing.T) {
-	t.Parallel()
-	for _, out := range []delivery.Outcome{
-		{Result: delivery.Untouched}, {Result: delivery.Waiting}, {Result: delivery.Failed},
-		{Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.Conflict}},
-	} {
-		if !dialect.Silent(out) {
-			t.Errorf("%+v is news", out)
-		}
-	}
-	for _, out := range []delivery.Outcome{
-		{Result: delivery.Synced}, {Result: delivery.Retained}, {Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.WriteFailed}},
-	} {
-		if dialect.Silent(out) {
-			t.Errorf("%+v is no news", out)
-		}
 	}
 }

@@ -40,8 +40,9 @@ type Deliveries interface {
 	// State reads what Report wrote last.
 	State(obj client.Object) State
 	// Report writes the outcome into obj's status, in the language's own
-	// terms, and returns the events to emit. obj is a copy that may be
-	// changed; a status that comes out unchanged is not written.
+	// terms, and returns the events to emit. It is told what is news: no
+	// outcome that is Untouched or Waiting, and no Conflict. obj is a copy
+	// that may be changed; a status that comes out unchanged is not written.
 	Report(obj client.Object, out delivery.Outcome, now time.Time) []Event
 }
 

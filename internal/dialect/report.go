@@ -16,18 +16,6 @@ const (
 	MaxEventMessage = 1024
 )
 
-// Silent reports that an outcome is nobody's news: the object is not ours,
-// what it needs is on its way, or it runs again at once.
-func Silent(out delivery.Outcome) bool {
-	switch out.Result {
-	case delivery.Untouched, delivery.Waiting:
-		return true
-	case delivery.Failed:
-		return out.Err == nil || out.Err.Kind == delivery.Conflict
-	}
-	return false
-}
-
 // Succeeded is when a run that ends now last had proof of its success.
 func Succeeded(out delivery.Outcome, now time.Time) time.Time {
 	if out.At.IsZero() {

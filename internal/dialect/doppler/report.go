@@ -35,7 +35,7 @@ func (dopplerSecrets) State(obj client.Object) dialect.State {
 // Report implements dialect.Deliveries.
 func (d dopplerSecrets) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {
 	ds, ok := obj.(*dopplerv1alpha1.DopplerSecret)
-	if !ok || dialect.Silent(out) {
+	if !ok {
 		return nil
 	}
 	secret := target(ds)

@@ -127,24 +127,6 @@ func TestReportCases(t *testing.T) {
 	}
 }
 
-func TestReportSilence(t *testing.T) {
-	t.Parallel()
-	for _, out := range []delivery.Outcome{
-		{Result: delivery.Untouched},
-		{Result: delivery.Waiting},
-		failed(delivery.Conflict, "somebody wrote"),
-	} {
-		ds := afterSync(t, delivery.Created)
-		before := ds.DeepCopy()
-		if events := DopplerSecrets(Options{}).Report(ds, out, day(time.Hour)); len(events) != 0 {
-			t.Errorf("%s: events %v", out.Result, events)
-		}
-		if diff := cmp.Diff(before, ds); diff != "" {
-			t.Errorf("%s changed the status:\n%s", out.Result, diff)
-		}
-	}
-}
-
 // afterSync is an object after its first success.
 func afterSync(t *testing.T, change delivery.Change) *dopplerv1alpha1.DopplerSecret {
 	t.Helper()

@@ -60,7 +60,7 @@ func (externalSecrets) State(obj client.Object) dialect.State {
 // Report implements dialect.Deliveries.
 func (externalSecrets) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {
 	es, ok := obj.(*esv1.ExternalSecret)
-	if !ok || dialect.Silent(out) {
+	if !ok {
 		return nil
 	}
 	ready := readyOf(out)

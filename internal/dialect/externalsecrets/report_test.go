@@ -109,24 +109,6 @@ func TestReportCases(t *testing.T) {
 	}
 }
 
-func TestReportSilence(t *testing.T) {
-	t.Parallel()
-	for _, out := range []delivery.Outcome{
-		{Result: delivery.Untouched},
-		{Result: delivery.Waiting},
-		{Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.Conflict, Message: "somebody wrote"}},
-	} {
-		es := synced(t)
-		before := es.DeepCopy()
-		if events := ExternalSecrets(Options{}).Report(es, out, day(time.Hour)); len(events) != 0 {
-			t.Errorf("%s: events %v", out.Result, events)
-		}
-		if diff := cmp.Diff(before, es); diff != "" {
-			t.Errorf("%s changed the status:\n%s", out.Result, diff)
-		}
-	}
-}
-
 // synced is an object after its first success.
 func synced(t *testing.T) *esv1.ExternalSecret {
 	t.Helper()

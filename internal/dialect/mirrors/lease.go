@@ -42,7 +42,7 @@ func tellLease(sm *v1alpha2.SecretMirror, out *delivery.Outcome, now time.Time) 
 	case out.Lease.Change == delivery.LeaseRevoked:
 		sm.Status.VaultSource = nil
 		return []dialect.Event{revokedEvent(old.LeaseID)}
-	case out.Lease.Change == delivery.LeaseLeft, !dialect.Silent(*out) && out.Result != delivery.Failed:
+	case out.Lease.Change == delivery.LeaseLeft, out.Result != delivery.Failed:
 		sm.Status.VaultSource = nil
 		return []dialect.Event{leftEvent(old, true)}
 	}

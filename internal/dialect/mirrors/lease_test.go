@@ -109,10 +109,8 @@ func TestLeaseIsForgottenOnlyWhenGone(t *testing.T) {
 		events []dialect.Event
 	}{
 		"vault down":   {failed(delivery.Unavailable, "down"), true, []dialect.Event{{Warning: true, Reason: "VaultError", Message: "down"}}},
-		"conflict":     {failed(delivery.Conflict, "again"), true, nil},
-		"waiting":      {delivery.Outcome{Result: delivery.Waiting}, true, nil},
-		"revoked":      {delivery.Outcome{Result: delivery.Waiting, Lease: delivery.LeaseOutcome{Change: delivery.LeaseRevoked}}, false, []dialect.Event{revokedEvent("db/creds/app/1")}},
-		"left":         {delivery.Outcome{Result: delivery.Waiting, Lease: delivery.LeaseOutcome{Change: delivery.LeaseLeft}}, false, []dialect.Event{left}},
+		"revoked":      {delivery.Outcome{Result: delivery.Deleted, Lease: delivery.LeaseOutcome{Change: delivery.LeaseRevoked}}, false, []dialect.Event{revokedEvent("db/creds/app/1")}},
+		"left":         {delivery.Outcome{Result: delivery.Deleted, Lease: delivery.LeaseOutcome{Change: delivery.LeaseLeft}}, false, []dialect.Event{left}},
 		"lent no more": {delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}}, false, []dialect.Event{left}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -49,13 +49,10 @@ func (secretMirrors) State(obj client.Object) dialect.State {
 // of the run.
 func (secretMirrors) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {
 	sm, ok := obj.(*v1alpha2.SecretMirror)
-	if !ok || out.Result == delivery.Untouched {
+	if !ok {
 		return nil
 	}
 	events := tellLease(sm, &out, now)
-	if dialect.Silent(out) {
-		return events
-	}
 	v := verdictOf(sm, &out)
 	was := sm.Status.MirrorStatus
 	changed := set(sm, v, now)

@@ -186,25 +186,6 @@ func TestReportTransitions(t *testing.T) {
 	}
 }
 
-func TestReportSilence(t *testing.T) {
-	t.Parallel()
-	for name, out := range map[string]delivery.Outcome{
-		"untouched": {Result: delivery.Untouched},
-		"waiting":   {Result: delivery.Waiting},
-		"conflict":  failed(delivery.Conflict, "somebody wrote"),
-	} {
-		sm := ofVaultMirror()
-		report(sm, delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}, Lease: delivery.LeaseOutcome{Held: delivery.Lease{ID: "db/creds/app/1"}}}, 0)
-		before := sm.DeepCopy()
-		if events := report(sm, out, time.Hour); len(events) != 0 {
-			t.Errorf("%s: events %v", name, events)
-		}
-		if diff := cmp.Diff(before, sm); diff != "" {
-			t.Errorf("%s changed the status:\n%s", name, diff)
-		}
-	}
-}
-
 func TestReportRefusals(t *testing.T) {
 	t.Parallel()
 	refused := func(namespaces ...string) delivery.Outcome {

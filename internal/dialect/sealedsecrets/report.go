@@ -47,7 +47,7 @@ func (sealedSecrets) State(obj client.Object) dialect.State {
 // to the second.
 func (sealedSecrets) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {
 	ss, ok := obj.(*v1alpha1.SealedSecret)
-	if !ok || dialect.Silent(out) {
+	if !ok {
 		return nil
 	}
 	if out.Result == delivery.Failed {

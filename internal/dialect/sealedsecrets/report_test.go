@@ -140,18 +140,6 @@ func TestFailuresAreSaidAsTheOriginalSaysThem(t *testing.T) {
 	}
 }
 
-func TestWhatIsNobodysNewsIsNotReported(t *testing.T) {
-	t.Parallel()
-	for _, out := range []delivery.Outcome{
-		{Result: delivery.Waiting}, {Result: delivery.Untouched}, failed(delivery.Conflict, "again"),
-	} {
-		ss := app()
-		if events := report(ss, out, 0); len(events) > 0 || len(ss.Status.Conditions) > 0 {
-			t.Errorf("%+v: events %v, status %+v", out, events, ss.Status)
-		}
-	}
-}
-
 func TestLongMessagesAreCut(t *testing.T) {
 	t.Parallel()
 	ss := app()

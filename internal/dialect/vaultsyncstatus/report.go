@@ -60,7 +60,7 @@ func (vaultSyncStatuses) State(obj client.Object) dialect.State {
 // but only after a success: what failed is due again.
 func (vaultSyncStatuses) Report(obj client.Object, out delivery.Outcome, now time.Time) []dialect.Event {
 	v, ok := obj.(*vssv1.VaultSyncStatus)
-	if !ok || dialect.Silent(out) {
+	if !ok {
 		return nil
 	}
 	before := v.DeepCopy()

@@ -224,20 +224,6 @@ func TestAStatusOfAnotherGenerationSaysNothing(t *testing.T) {
 	}
 }
 
-func TestReportSilence(t *testing.T) {
-	t.Parallel()
-	for _, out := range []delivery.Outcome{
-		{Result: delivery.Untouched},
-		{Result: delivery.Waiting},
-		{Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.Conflict, Message: "somebody wrote"}},
-	} {
-		w := newWorld(t)
-		if events := w.report(out, 0); len(events) != 0 || w.writes != 0 {
-			t.Errorf("%s: events %v, %d writes", out.Result, events, w.writes)
-		}
-	}
-}
-
 func TestMessagesAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
