@@ -3,76 +3,50 @@ package operator
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"runtime/debug"
-	"slices"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 
-	"github.com/tacit-secrets/tacit/internal/broker"
 	"github.com/tacit-secrets/tacit/internal/controller"
 	"github.com/tacit-secrets/tacit/internal/controller/objects"
-	"github.com/tacit-secrets/tacit/internal/credentials"
-	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine"
 	"github.com/tacit-secrets/tacit/internal/engine/spread"
 	"github.com/tacit-secrets/tacit/internal/engine/target"
 )
 
-// assemble makes the parts that all controllers share.
-func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options, langs []dialect.Language) (*controller.Shared, error) {
-	core, err := newCore(cfg, mgr)
+// assemble makes the parts that all controllers share, and the keys that open
+// sealed data, nil if no language needs any.
+func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options, langs []dialect.Language) (*controller.Shared, *keys, error) {
+	g, err := newGround(ctx, mgr, cfg, o, langs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	events, err := newEvents(ctx, cfg, mgr.GetScheme())
+	key, err := keyOrOther(ctx, g.core, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	brokerMetrics, metrics, mirrors := broker.NewMetrics(), controller.NewMetrics(), NewMirrorMetrics()
-	for _, c := range []prometheus.Collector{brokerMetrics, metrics, mirrors} {
-		if err := o.Registerer.Register(c); err != nil {
-			return nil, fmt.Errorf("register metrics: %w", err)
-		}
-	}
-	b := broker.New(broker.Options{
-		Openers: backends(cfg, o), Credentials: credentials.Resolver{Core: core}.For,
-		Limits: o.Limits, Metrics: brokerMetrics,
-	})
-	secrets, configMaps, err := watches(cfg, mgr, o, langs)
+	restarts, err := addRollouts(mgr, g, key, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	forgetLogins(ctx, b, secrets, configMaps)
-	for _, part := range []manager.Runnable{b, secrets, configMaps, tidying(secrets, configMaps)} {
-		if err := mgr.Add(part); err != nil {
-			return nil, fmt.Errorf("add %T: %w", part, err)
-		}
-	}
-	clusters, err := loadClusters(o.ClustersKubeconfig, cfg, core)
-	if err != nil {
-		return nil, err
-	}
-	served := controller.NewServed(mgr.GetCache())
-	shared := &controller.Shared{
-		Served:  served,
-		Secrets: secrets, ConfigMaps: configMaps, Cluster: mgr, Broker: b, Events: events, Metrics: metrics, Observe: mirrors.observe,
+	keys, served := newKeys(g.core, o.Languages.Sealed, langs), controller.NewServed(mgr.GetCache())
+	return &controller.Shared{
+		Cluster: mgr, Served: served, Broker: g.broker, Secrets: g.secrets, ConfigMaps: g.configMaps, Clusters: g.clusters,
+		Engine: &engine.Engine{
+			Core: g.core, Rollouts: restarts.restarter, Sealed: keys.unsealer(), Now: time.Now,
+			Writer: &target.Writer{
+				Core: g.core, Other: g.clusters.core, Key: key,
+				Rival: served.Rival, Gone: served.Gone, MarkSets: markSets(langs),
+			},
+		},
+		Keys: keys.known(), Reloadable: restarts.reloadable,
+		Events: g.events, Metrics: g.metrics, Observe: g.mirrors.observe,
 		Class: o.Class, Workers: o.Workers, Recheck: 5 * time.Minute,
 		ClusterScoped: len(o.Namespaces) == 0, Namespaces: o.Namespaces, Protected: o.Protected,
-		Matcher: spread.New(), Clusters: clusters, Now: time.Now,
-		Engine: &engine.Engine{Core: core, Now: time.Now, Writer: &target.Writer{
-			Core: core, Other: clusters.core, Rival: served.Rival, Gone: served.Gone, MarkSets: markSets(langs),
-		}},
-	}
-	return shared, nil
+		Matcher: spread.New(), Now: time.Now,
+	}, keys, nil
 }
 
 // markSets are of the languages that know what is theirs by marks. The keys of the
@@ -91,67 +65,4 @@ func markSets(langs []dialect.Language) []target.MarkSet {
 		}
 	}
 	return all
-}
-
-// tidying gives back what the first lists took: they hold every Secret of the
-// cluster once, and little of that stays. Left alone, the heap would grow on top
-// of it before the garbage collector looks.
-func tidying(watches ...*objects.Watch) manager.RunnableFunc {
-	return func(ctx context.Context) error {
-		for _, w := range watches {
-			select {
-			case <-w.Synced():
-			case <-ctx.Done():
-				return nil
-			}
-		}
-		debug.FreeOSMemory()
-		return nil
-	}
-}
-
-// forgetLogins has the broker forget who logged in with what changed. It comes
-// before the languages begin to watch, so that whom they wake logs in anew.
-func forgetLogins(ctx context.Context, b *broker.Broker, watches ...*objects.Watch) {
-	for _, w := range watches {
-		w.OnChange(func(obj client.Object) {
-			b.ForgetUsing(ctx, delivery.CredentialKind(w.Kind()), obj.GetNamespace(), obj.GetName())
-		})
-	}
-}
-
-// newCore is a client for Secrets and ConfigMaps, in the form that costs
-// least.
-func newCore(cfg *rest.Config, mgr ctrl.Manager) (corev1client.CoreV1Interface, error) {
-	proto := rest.CopyConfig(cfg)
-	proto.ContentType = "application/vnd.kubernetes.protobuf"
-	proto.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	core, err := corev1client.NewForConfigAndClient(proto, mgr.GetHTTPClient())
-	if err != nil {
-		return nil, fmt.Errorf("set up the client: %w", err)
-	}
-	return core, nil
-}
-
-// watches are those of Secrets and ConfigMaps, with what the languages look
-// at.
-func watches(cfg *rest.Config, mgr ctrl.Manager, o Options, langs []dialect.Language) (secrets, configMaps *objects.Watch, err error) {
-	meta, err := metadata.NewForConfigAndClient(cfg, mgr.GetHTTPClient())
-	if err != nil {
-		return nil, nil, fmt.Errorf("set up the client for metadata: %w", err)
-	}
-	var kept []string
-	for _, lang := range langs {
-		for _, d := range lang.Deliveries {
-			kept = append(kept, d.Kind().Kept...)
-		}
-	}
-	for _, l := range Workloads(o.Languages) {
-		kept = append(kept, l.Kept().Object...)
-	}
-	slices.Sort(kept)
-	options := objects.Options{Client: meta, Kind: objects.Secret, Namespaces: o.Namespaces, Kept: slices.Compact(kept)}
-	secrets = objects.New(options)
-	options.Kind = objects.ConfigMap
-	return secrets, objects.New(options), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -17,6 +18,30 @@ import (
 // what was rolled out must mean the same after a restart, and nobody may guess
 // a value from it.
 const keySecret = "tacit-digest-key"
+
+// keyPatience bounds how long the start waits for it.
+const keyPatience = 15 * time.Second
+
+// keyOrOther is the key of digests; one of this process alone where the
+// operator may not keep it. Then what changes while it is down restarts
+// nobody.
+func keyOrOther(ctx context.Context, core corev1client.SecretsGetter, o Options) (secret.Key, error) {
+	ctx, cancel := context.WithTimeout(ctx, keyPatience)
+	defer cancel()
+	key, made, err := digestKey(ctx, core, o.HomeNamespace)
+	switch {
+	case made:
+		o.Log.Info("made a key of digests; workloads are not restarted for what changed before", "secret", o.HomeNamespace+"/"+keySecret)
+		return key, nil
+	case err == nil:
+		return key, nil
+	}
+	o.Log.Error(err, "workloads are not restarted for what changes while the operator is down")
+	if _, err := rand.Read(key[:]); err != nil {
+		return key, fmt.Errorf("make a key: %w", err)
+	}
+	return key, nil
+}
 
 // digestKey reads the key, or makes it; made tells that there was none.
 func digestKey(ctx context.Context, core corev1client.SecretsGetter, namespace string) (key secret.Key, made bool, err error) {

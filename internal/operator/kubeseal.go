@@ -9,10 +9,9 @@ import (
 	"github.com/tacit-secrets/tacit/internal/sealing/server"
 )
 
-// addKubeseal serves kubeseal with the keys, unless there are none or no
-// address is given.
+// addKubeseal serves kubeseal with the keys, unless no address is given.
 func addKubeseal(mgr ctrl.Manager, k *keys, o Options) error {
-	if k == nil || o.SealedAddress == "" || o.SealedAddress == "0" {
+	if o.SealedAddress == "" || o.SealedAddress == "0" {
 		return nil
 	}
 	err := mgr.Add(server.New(server.Options{

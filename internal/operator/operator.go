@@ -93,14 +93,11 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("set up: %w", err)
 	}
 	langs := Languages(o.Languages)
-	shared, err := assemble(ctx, mgr, cfg, o, langs)
+	shared, keys, err := assemble(ctx, mgr, cfg, o, langs)
 	if err != nil {
 		return err
 	}
-	if err := addRollouts(ctx, mgr, shared, o); err != nil {
-		return err
-	}
-	if err := addLanguages(mgr, shared, o, langs); err != nil {
+	if err := addLanguages(mgr, shared, keys, o, langs); err != nil {
 		return err
 	}
 	err = errors.Join(
@@ -121,17 +118,13 @@ func Run(ctx context.Context, o Options) error {
 }
 
 // addLanguages gives the manager what starts each language.
-func addLanguages(mgr manager.Manager, shared *controller.Shared, o Options, langs []dialect.Language) error {
-	keys, err := addKeys(mgr, shared, o, langs)
-	if err != nil {
-		return err
-	}
-	if err := addKubeseal(mgr, keys, o); err != nil {
-		return err
-	}
+func addLanguages(mgr manager.Manager, shared *controller.Shared, keys *keys, o Options, langs []dialect.Language) error {
 	for _, lang := range langs {
 		start := &starter{mgr: mgr, shared: shared, lang: lang, pause: o.Pause}
 		if lang.Name == sealedSecrets {
+			if err := addKeys(mgr, keys, *start, o); err != nil {
+				return err
+			}
 			start.before = keys.before(mgr, o.Languages.Sealed.RenewPeriod)
 		}
 		if err := mgr.Add(start); err != nil {

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -9,11 +10,13 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/tacit-secrets/tacit/internal/controller"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/engine"
 	"github.com/tacit-secrets/tacit/internal/sealing"
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
@@ -45,30 +48,42 @@ type keys struct {
 	slots chan struct{}
 }
 
-// addKeys gives the engine what opens sealed data, and the manager what keeps
-// it current; nil if no language needs any.
-func addKeys(mgr ctrl.Manager, shared *controller.Shared, o Options, langs []dialect.Language) (*keys, error) {
-	i := slices.IndexFunc(langs, func(l dialect.Language) bool { return l.Name == sealedSecrets })
-	if i < 0 {
-		return nil, nil
+// newKeys are those in the cluster; nil if no language needs any.
+func newKeys(core corev1client.SecretsGetter, opts SealedOptions, langs []dialect.Language) *keys {
+	if !slices.ContainsFunc(langs, func(l dialect.Language) bool { return l.Name == sealedSecrets }) {
+		return nil
 	}
-	opts := o.Languages.Sealed
-	if opts.KeysNamespace == "" {
-		opts.KeysNamespace = sealing.KeyNamespace
-	}
-	k := &keys{
-		ring: sealing.NewKeyring(shared.Engine.Core.Secrets(opts.KeysNamespace), sealing.Options{
-			Namespace: opts.KeysNamespace, Bits: opts.Bits, Renew: opts.RenewPeriod,
-		}),
-		where: opts.KeysNamespace,
+	where := cmp.Or(opts.KeysNamespace, sealing.KeyNamespace)
+	return &keys{
+		ring:  sealing.NewKeyring(core.Secrets(where), sealing.Options{Namespace: where, Bits: opts.Bits, Renew: opts.RenewPeriod}),
+		where: where,
 		slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
 	}
-	shared.Engine.Sealed, shared.Keys = k, k.ring
-	err := mgr.Add(&keyWatch{keys: k, starter: starter{mgr: mgr, shared: shared, lang: langs[i], pause: o.Pause}})
-	if err != nil {
-		return nil, fmt.Errorf("add the watch of keys: %w", err)
+}
+
+// unsealer is nil without keys, and not an interface that holds a nil pointer.
+func (k *keys) unsealer() engine.Unsealer {
+	if k == nil {
+		return nil
 	}
-	return k, nil
+	return k
+}
+
+// known is what controllers are told of the keys, nil as unsealer is.
+func (k *keys) known() controller.Keys {
+	if k == nil {
+		return nil
+	}
+	return k.ring
+}
+
+// addKeys gives the manager what keeps the keys current for the language that is
+// started so, and what serves kubeseal with them.
+func addKeys(mgr ctrl.Manager, k *keys, start starter, o Options) error {
+	if err := mgr.Add(&keyWatch{keys: k, starter: start}); err != nil {
+		return fmt.Errorf("add the watch of keys: %w", err)
+	}
+	return addKubeseal(mgr, k, o)
 }
 
 // share is how many values are opened before others have their turn.
