@@ -60,8 +60,9 @@ var key = secret.Key{1, 2, 3}
 // running is one operator.
 type running struct {
 	*rollouts.Rollouts
-	runner *rollout.Runner
-	stop   func()
+	runner  *rollout.Runner
+	secrets *objects.Watch
+	stop    func()
 }
 
 // setup is how an operator under test differs from the usual.
@@ -87,7 +88,7 @@ type clock struct {
 func (c *clock) on(s *setup) {
 	c.began = time.Now()
 	s.now = c.now
-	s.Window = time.Nanosecond // else a change would wait for others for long
+	s.Window = time.Nanosecond // else a change would wait for others until then
 }
 
 func (c *clock) now() time.Time {
@@ -143,7 +144,8 @@ func (b *bed) operate(change func(*setup)) *running {
 		b.must(mgr.Add(w))
 		return w
 	}
-	s.Secrets, s.ConfigMaps = watch("Secret"), watch("ConfigMap")
+	secrets := watch("Secret")
+	s.Secrets, s.ConfigMaps = secrets, watch("ConfigMap")
 	if s.Pause == 0 {
 		s.Pause = 50 * time.Millisecond
 	}
@@ -159,7 +161,7 @@ func (b *bed) operate(change func(*setup)) *running {
 		}
 	})
 	b.t.Cleanup(stop)
-	return &running{r, runner, stop}
+	return &running{r, runner, secrets, stop}
 }
 
 func (b *bed) must(err error) {

@@ -2,7 +2,6 @@ package rollouts_test
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/tacit-secrets/tacit/internal/dialect/reloader"
 	"github.com/tacit-secrets/tacit/internal/engine/rollout"
 	"github.com/tacit-secrets/tacit/internal/secret"
-	"github.com/tacit-secrets/tacit/internal/testkit"
 )
 
 const auto = `reloader.stakater.com/auto: "true"`
@@ -238,34 +236,34 @@ func TestManyChangesAreOneRollout(t *testing.T) {
 		uses = append(uses, fmt.Sprint("Secret/s", i))
 	}
 	b.apply(workload("Deployment", "web", auto, uses...))
-	// The operator hears of all changes together, however long they take to
-	// be made.
-	tap, told := &testkit.Tap{}, make(chan struct{})
-	b.operate(func(s *setup) {
-		s.config = tap.Config(s.config)
-		s.Window, s.MaxWindow = 2*time.Second, time.Minute
+	c := &clock{}
+	r := b.operate(func(s *setup) {
+		c.on(s)
+		s.Window, s.MaxWindow = time.Second, time.Minute
 	})
 	b.recorded("Deployment", "web", uses...)
-	tap.Set(func(r *http.Request) error {
-		if strings.HasSuffix(r.URL.Path, "/secrets") {
-			select {
-			case <-told:
-			case <-r.Context().Done():
-			}
-		}
-		return nil
-	}, nil)
-	tap.CutWatches()
+	before := b.deployment("web").Generation
 	for i := range 8 {
 		b.secret(fmt.Sprint("s", i), "two")
 	}
-	close(told)
+	b.secret("end", "x") // which the operator hears of after the others
+	b.eventually(func() error {
+		if r.secrets.Get(b.ns, "end") == nil {
+			return fmt.Errorf("the watch lags")
+		}
+		return nil
+	})
+	if after := b.deployment("web").Generation; after != before {
+		t.Errorf("it was restarted before the window was over: generation %d became %d", before, after)
+	}
+	c.pass(2 * time.Second)
 	for i := range 8 {
 		b.marked("web", fmt.Sprintf("STAKATER_S%d_SECRET", i), "")
 	}
 	b.event("web", "Reloaded", "Secret s0, Secret s1, Secret s2 and others")
-	b.settled()
-	b.sets("web", 2)
+	if after := b.deployment("web").Generation; after != before+1 {
+		t.Errorf("generation %d became %d, want one rollout", before, after)
+	}
 }
 
 func TestOneReadAChangeHoweverManyUseIt(t *testing.T) {
