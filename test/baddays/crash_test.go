@@ -1,7 +1,6 @@
 package baddays
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
@@ -255,7 +253,8 @@ func TestTheAPIServerRestartsUnderLoad(t *testing.T) {
 			t.Errorf("%s was written again", s.Name)
 		}
 	}
-	if w := p.SecretWrites(); len(w) > 2 {
+	// Tries while the API server was away are no writes.
+	if w := p.Which(func(c testkit.Call) bool { return c.Writes() && c.OnSecrets() && c.Succeeded() }); len(w) > 1 {
 		t.Errorf("drift of one Secret after a restart took %v", w)
 	}
 }
@@ -281,31 +280,10 @@ spec:
   - {secretKey: password, remoteRef: {key: $NS/pair, property: password}}
 `)
 	b.Holds("app", map[string]string{"user": "u0", "password": "p0"})
-	ctx, cancel := context.WithCancel(t.Context())
-	reads := make(chan int)
-	go func() {
-		seen := 0
-		defer func() { reads <- seen }()
-		for ctx.Err() == nil {
-			s := &corev1.Secret{}
-			if b.Get(ctx, types.NamespacedName{Namespace: b.NS, Name: "app"}, s) != nil {
-				continue
-			}
-			seen++
-			if u, p := string(s.Data["user"]), string(s.Data["password"]); len(s.Data) != 2 || u[1:] != p[1:] {
-				t.Errorf("saw user %s with password %s", u, p)
-			}
-		}
-	}()
-	for i := 1; i <= 20; i++ {
+	neverMixed(b, b.NS, "app", 20, func(i int) {
 		put(i)
 		b.Poke("app")
-		b.Holds("app", map[string]string{"user": fmt.Sprintf("u%d", i), "password": fmt.Sprintf("p%d", i)})
-	}
-	cancel()
-	if n := <-reads; n < 20 {
-		t.Errorf("looked only %d times", n)
-	}
+	})
 }
 
 // TestReadyIsAboutTheGenerationThatItNames is promise 10.
@@ -313,10 +291,11 @@ func TestReadyIsAboutTheGenerationThatItNames(t *testing.T) {
 	t.Parallel()
 	b := operatortest.WithShared(t)
 	b.Put("db", map[string]any{"password": "one"})
+	start := time.Now().Truncate(time.Second)
 	b.Apply(operatortest.VaultStore + app("Retain"))
 	es := b.Synced("app")
 	first := es.Status.RefreshTime
-	if first == nil || time.Since(first.Time) > time.Minute || es.Status.Conditions[0].ObservedGeneration != es.Generation {
+	if first == nil || first.Time.Before(start) || es.Status.Conditions[0].ObservedGeneration != es.Generation {
 		t.Fatalf("status %+v of generation %d", es.Status, es.Generation)
 	}
 	b.Apply(strings.Replace(app("Retain"), "property: password", "property: nothing", 1))

@@ -8,8 +8,10 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math/bits"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,7 +38,8 @@ func must(t *testing.T, err error) {
 }
 
 // app delivers one key of Vault, under a deletion policy. Its template, empty
-// as it is, keeps the annotations of the object out of the Secret.
+// as it is, keeps the annotations of the object out of the Secret. Ticks are at
+// any time within the interval: that of an hour would be now, once in a while.
 func app(deletion string) string {
 	return strings.ReplaceAll(`
 ---
@@ -44,6 +47,7 @@ apiVersion: external-secrets.io/v1
 kind: ExternalSecret
 metadata: {name: app}
 spec:
+  refreshInterval: 8760h
   secretStoreRef: {name: vault}
   target: {deletionPolicy: DELETION, template: {}}
   data:
@@ -93,16 +97,11 @@ func ranSince(b *operatortest.Bed, name string) {
 	b.Synced(name)
 }
 
-// caughtUp waits until the operator has seen every Secret that is there: it
-// repairs one that was edited after them.
-func caughtUp(b *operatortest.Bed) {
-	b.T.Helper()
-	b.Apply(fmt.Sprintf(fakeStore, "caught-up", "x") + fmt.Sprintf(fromFake, "caught-up", "caught-up"))
-	want := map[string]string{"k": "x"}
-	s := b.Holds("caught-up", want)
-	s.Data = map[string][]byte{"k": []byte("edited")}
-	must(b.T, b.Update(b.T.Context(), s))
-	b.Holds("caught-up", want)
+// lockouts is how many tries with refused credentials may follow the first in so
+// long a time: one when a lockout is over, each twice as long as the one before.
+func lockouts(since time.Time) int {
+	const first = 30 * time.Second
+	return bits.Len(uint(time.Since(since) / first))
 }
 
 // create makes an object of the test's own.

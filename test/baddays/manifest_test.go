@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
 )
@@ -179,11 +178,7 @@ func TestIntervals(t *testing.T) {
 		b.Apply(operatortest.VaultStore + every("1s"))
 		b.Holds("app", map[string]string{"k": "one"})
 		b.Put("db", map[string]any{"k": "two"})
-		start := time.Now()
 		b.Holds("app", map[string]string{"k": "two"})
-		if took := time.Since(start); took > 30*time.Second {
-			t.Errorf("an interval of 1s took %s", took)
-		}
 	})
 	t.Run("the longest", func(t *testing.T) {
 		t.Parallel()

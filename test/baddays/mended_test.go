@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -147,7 +149,8 @@ func TestAStoreThatChangesDoesNotOverruleTheRefreshPolicy(t *testing.T) {
 func TestANewCredentialFailsNobodyInTheQueue(t *testing.T) {
 	t.Parallel()
 	b, _, _ := operatortest.WithOwn(t, func(o *operator.Options) {
-		o.Limits.Concurrent, o.Class = 1, o.Namespaces[0]
+		// Waiting in the queue takes what it takes.
+		o.Limits.Concurrent, o.Limits.Timeout, o.Class = 1, time.Hour, o.Namespaces[0]
 	})
 	proxy := testkit.NewProxy(t, b.VaultAddr, nil)
 	b.VaultAddr = proxy.URL
@@ -158,8 +161,21 @@ func TestANewCredentialFailsNobodyInTheQueue(t *testing.T) {
 		}
 		return nil
 	})
+	b.CaughtUp(b.NS)
+	// Reads are held until there is a new session. That is noticed here, for the
+	// store's own check might wait behind one of them.
+	const login = "/v1/auth/token/lookup-self"
 	release := make(chan struct{})
-	proxy.Set(testkit.Hold(release).OnPrefix("/v1/secret/data"))
+	hold := testkit.Hold(release)
+	anew := sync.OnceFunc(func() { close(release) })
+	hold.Match = func(r *http.Request) bool {
+		if r.URL.Path == login {
+			anew()
+		}
+		return strings.HasPrefix(r.URL.Path, "/v1/secret/data")
+	}
+	proxy.Set(hold)
+	proxy.ResetCounts()
 	for i := range 10 {
 		b.Put(fmt.Sprint(i), map[string]any{"k": "v"})
 		b.Apply(fmt.Sprintf(`
@@ -172,19 +188,12 @@ spec:
 `, i))
 	}
 	b.Eventually(func() error {
-		if total(proxy.Counts()) < 2 {
+		if total(proxy.Counts()) < 1 {
 			return fmt.Errorf("nothing has been read")
 		}
 		return nil
 	})
 	touch(b, "vault-token")
-	b.Eventually(func() error {
-		if n := proxy.Counts()["/v1/auth/token/lookup-self"]; n < 2 {
-			return fmt.Errorf("no new session")
-		}
-		return nil
-	})
-	close(release)
 	for i := range 10 {
 		b.Holds(fmt.Sprintf("app-%d", i), map[string]string{"k": "v"})
 	}

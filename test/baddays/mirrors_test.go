@@ -156,6 +156,7 @@ func TestARefusedAppRoleIsNotTriedInALoop(t *testing.T) {
 	byRole := func(name string) string {
 		return strings.Replace(readMirror(name, fmt.Sprintf("namespaces: [^%s$]", other)), "{token: {secretRef: {name: vault-token}}}", "{approle: {secretRef: {name: approle}}}", 1)
 	}
+	start := time.Now()
 	for i := range many {
 		b.Apply(byRole(fmt.Sprintf("app-%d", i)))
 	}
@@ -171,10 +172,11 @@ func TestARefusedAppRoleIsNotTriedInALoop(t *testing.T) {
 	for i := range many {
 		mirrorSays(b, fmt.Sprintf("app-%d", i), "Error", "invalid")
 	}
-	if n := total(proxy.Counts()); n > 3 {
+	if n := total(proxy.Counts()); n > 3+lockouts(start) {
 		t.Errorf("refused credentials were tried %d times: %v", n, proxy.Counts())
 	}
 
+	b.CaughtUp("") // or the first event of the Secret might come after the change
 	proxy.ResetCounts()
 	login.StringData = map[string]string{"secret-id": secretID}
 	must(t, b.Update(t.Context(), login))
@@ -196,6 +198,7 @@ func TestRetryAfterIsHonouredForAllMirrorsTogether(t *testing.T) {
 	proxy := testkit.NewProxy(t, b.VaultAddr, nil)
 	b.VaultAddr = proxy.URL
 	vaultToken(b)
+	b.CaughtUp("") // or two sessions might ask at a time
 	b.Put("db", map[string]any{"password": "one"})
 	for i := range many {
 		b.Apply(readMirror(fmt.Sprintf("app-%d", i), fmt.Sprintf("namespaces: [^%s$]", other)))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,9 +20,14 @@ func TestAQuarrelIsToldAndEnds(t *testing.T) {
 	t.Parallel()
 	b := delivered(t, "Retain")
 	other := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.NS, Name: "app"}}
-	edits := 0
+	edits, quick, last := 0, 0, time.Now()
 	edit := func() {
-		edits++
+		// Repairs count that follow each other quickly. Each as late as this may
+		// be the first of a new count.
+		if quick++; time.Since(last) > 5*time.Second {
+			quick = 0
+		}
+		edits, last = edits+1, time.Now()
 		body := fmt.Sprintf(`{"stringData":{"password":"theirs-%d"}}`, edits)
 		must(t, b.Patch(t.Context(), other, client.RawPatch(types.MergePatchType, []byte(body)), client.FieldOwner("the-other-tool")))
 	}
@@ -35,8 +41,8 @@ func TestAQuarrelIsToldAndEnds(t *testing.T) {
 		return nil
 	})
 	b.Event("app", "UpdateFailed", `field manager "the-other-tool"`, "let only one of the two write it")
-	if edits > 20 {
-		t.Errorf("repaired %d times before it was told", edits)
+	if quick > 20 {
+		t.Errorf("repaired %d times before it was told", quick)
 	}
 	edit()
 	b.Holds("app", map[string]string{"password": "one"})

@@ -130,8 +130,11 @@ func TestARoleAloneServesANamespace(t *testing.T) {
 	}) {
 		t.Errorf("beyond the namespace: %v", c)
 	}
-	if text := out.String(); strings.Contains(text, "level=ERROR") {
-		t.Errorf("errors in the log:\n%s", text)
+	for line := range strings.Lines(out.String()) {
+		// That the Lease was not renewed at once says nothing of rights.
+		if strings.Contains(line, "level=ERROR") && !strings.Contains(line, " lock=") {
+			t.Errorf("an error in the log: %s", line)
+		}
 	}
 }
 

@@ -205,6 +205,40 @@ spec:
       auth: {tokenSecretRef: {name: vault-token, key: token}}
 `
 
+// CaughtUp waits until the operator that serves stores of the class, or all of
+// them where it is empty, has seen every Secret which is in the namespace now:
+// it repairs one that was edited after them. It must speak ExternalSecret.
+//
+// A credential that is seen later than it is used is forgotten and used anew,
+// which is right, and no test that counts may take it for too much.
+func (b *Bed) CaughtUp(class string) {
+	b.T.Helper()
+	const name = "caught-up"
+	b.Apply(fmt.Sprintf(`
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: %[1]s}
+spec:
+  controller: %[2]q
+  provider: {fake: {data: [{key: k, value: x}]}}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: %[1]s}
+spec:
+  secretStoreRef: {name: %[1]s}
+  data: [{secretKey: k, remoteRef: {key: k}}]
+`, name, class))
+	want := map[string]string{"k": "x"}
+	s := b.Holds(name, want)
+	patch := client.MergeFrom(s.DeepCopy())
+	s.Data = map[string][]byte{"k": []byte("edited")}
+	if err := b.Patch(b.T.Context(), s, patch); err != nil {
+		b.T.Fatal(err)
+	}
+	b.Holds(name, want)
+}
+
 // Put writes a secret to Vault, below the test's namespace.
 func (b *Bed) Put(path string, data map[string]any) {
 	b.T.Helper()
