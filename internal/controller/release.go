@@ -68,10 +68,10 @@ func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delive
 		return out
 	}
 	held := plan.Leases.Held
-	out.Lease.Change = delivery.LeaseLeft
 	kept := plan.Destination.Keep || plan.Destination.Store != (delivery.StoreRef{})
 	ended := held.Duration > 0 && !held.Renewed.IsZero() && held.Renewed.Add(held.Duration).Before(r.Now())
 	if kept || ended {
+		out.Lease.Change = delivery.LeaseLeft
 		return out
 	}
 	stores, err := r.access.stores(ctx, plan)
@@ -85,6 +85,8 @@ func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delive
 		failure := *asFailure(err)
 		failure.Message += fmt.Sprintf("; the object goes without it after %s", revokePatience)
 		out.Result, out.Err = delivery.Failed, &failure
+	default:
+		out.Lease.Change = delivery.LeaseLeft
 	}
 	return out
 }
