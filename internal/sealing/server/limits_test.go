@@ -37,8 +37,35 @@ func TestBodiesAreBounded(t *testing.T) {
 		wants(t, b.ask(http.MethodPost, path, cut), http.StatusBadRequest, "cut off")
 		wants(t, b.post(path, strings.Repeat("[", server.MaxBody)), http.StatusBadRequest)
 		wants(t, b.post(path, bomb()), http.StatusBadRequest)
+		wants(t, b.post(path, textBomb(1<<20)), http.StatusBadRequest, "aliases")
+		wants(t, b.post(path, partsBomb()), http.StatusBadRequest, "parts")
+		wants(t, b.post(path, "\xff\xfe"+strings.Repeat("&\x00a\x00", 9)), http.StatusBadRequest, "UTF-8")
 	}
 }
+
+// What a request of kubeseal's size has the server take is some times that.
+func TestBodiesDoNotGrow(t *testing.T) {
+	b := ours(t)
+	for name, body := range map[string]string{
+		"nodes": bomb(), "texts": textBomb(1<<20), "parts": partsBomb(), "empty documents": strings.Repeat("---\n", server.MaxBody/4),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		wants(t, b.post("/v1/verify", body), http.StatusBadRequest)
+		runtime.ReadMemStats(&after)
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 256 {
+			t.Errorf("%s: a body of %d bytes has %d MiB taken", name, len(body), took)
+		}
+	}
+}
+
+// textBomb is YAML that names one text of a size a thousand times.
+func textBomb(size int) string {
+	return "{x: &a \"" + strings.Repeat("z", size) + "\", y: [" + strings.Repeat("*a,", 1000) + "]}"
+}
+
+// partsBomb is YAML of as many parts as there is room for.
+func partsBomb() string { return strings.Repeat("- a:\n", server.MaxBody/5) }
 
 type zeros struct{}
 

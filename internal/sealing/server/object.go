@@ -79,6 +79,10 @@ func read(kind dialect.Deliveries, text []byte) (*object, error) {
 
 // document finds the one that the text holds.
 func document(text []byte) (json.RawMessage, error) {
+	text = bytes.TrimSpace(text) // else JSON behind much space is taken for YAML
+	if err := grows(text); err != nil {
+		return nil, err
+	}
 	docs := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
 	var only json.RawMessage
 	for {

@@ -207,6 +207,9 @@ func TestVerify(t *testing.T) {
 	}{
 		"an old key":               {manifest(strict, "", ""), 200, ""},
 		"as YAML":                  {yaml, 200, ""},
+		"as YAML with ampersands":  {strings.Replace(yaml, "spec: {", "spec: {template: {data: {run: 'x & y && 2*y; rm *.z &z'}}, ", 1), 200, ""},
+		"JSON with ampersands":     {manifest(strict, `"a":"&x *x"`, ""), 200, ""},
+		"aliases":                  {strings.Replace(yaml, "{name: db", "{labels: {a: &x y, b: *x}, name: db", 1), 400, "aliases"},
 		"for a namespace":          {manifest(seal(t, delivery.SealNamespace, "pw", old), namespaceWide, ""), 200, ""},
 		"for the cluster":          {manifest(seal(t, delivery.SealCluster, "pw", old), wide, ""), 200, ""},
 		"for several clusters":     {manifest(seal(t, delivery.SealStrict, "pw", other, old), "", ""), 200, ""},
