@@ -106,7 +106,5 @@ type StoreOutcome struct {
 	// Undecided: the backend cannot tell without reading a secret. The
 	// store counts as ready.
 	Undecided bool
-	// Writable reports that the backend can also write.
-	Writable bool
-	Note     string
+	Note      string
 }

@@ -68,7 +68,7 @@ func Languages(o LanguageOptions) []dialect.Language {
 		{
 			Name:       "external-secrets",
 			Stores:     []dialect.Stores{externalsecrets.SecretStores(), externalsecrets.ClusterSecretStores()},
-			Deliveries: []dialect.Deliveries{externalsecrets.ExternalSecrets(externalsecrets.Options{})},
+			Deliveries: []dialect.Deliveries{externalsecrets.ExternalSecrets()},
 		},
 		{
 			Name:       "mirrors",

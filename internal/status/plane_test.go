@@ -38,7 +38,7 @@ func spoken() []dialect.Language {
 		{
 			Name:       "external-secrets.io/v1",
 			Stores:     []dialect.Stores{externalsecrets.SecretStores(), externalsecrets.ClusterSecretStores()},
-			Deliveries: []dialect.Deliveries{externalsecrets.ExternalSecrets(externalsecrets.Options{})},
+			Deliveries: []dialect.Deliveries{externalsecrets.ExternalSecrets()},
 		},
 		{Name: "mirrors.kts.studio/v1alpha2", Deliveries: []dialect.Deliveries{mirrors.SecretMirrors(mirrors.Options{})}},
 		{Name: "kubernetes-reflector", Deliveries: []dialect.Deliveries{reflector.New("Secret"), reflector.New("ConfigMap")}},

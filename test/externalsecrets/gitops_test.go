@@ -137,8 +137,8 @@ func TestKubectlShowsTheColumns(t *testing.T) {
 	b.storeIs("ClusterSecretStore", b.NS, "True", "Valid")
 	for kind, want := range map[string][]string{
 		"es":  {"NAME STORETYPE STORE REFRESH INTERVAL STATUS READY LAST SYNC", "app SecretStore vault 15m SecretSynced True "},
-		"ss":  {"NAME AGE STATUS CAPABILITIES READY", " Valid ReadOnly True"},
-		"css": {"NAME AGE STATUS CAPABILITIES READY", b.NS + " ", " Valid ReadOnly True"},
+		"ss":  {"NAME AGE STATUS CAPABILITIES READY", " Valid ReadWrite True"},
+		"css": {"NAME AGE STATUS CAPABILITIES READY", b.NS + " ", " Valid ReadWrite True"},
 	} {
 		out, err := b.Plane.Kubectl(t.Context(), "get", "--namespace="+b.NS, kind).CombinedOutput()
 		if err != nil {

@@ -8,8 +8,6 @@
 package externalsecrets
 
 import (
-	"time"
-
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/tacit-secrets/tacit/api/externalsecrets/v1"
@@ -17,24 +15,10 @@ import (
 	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
-// Options of the language. The zero Options are the original's defaults.
-type Options struct {
-	// RefreshInterval is for objects that name none; 0 is an hour.
-	RefreshInterval time.Duration
-}
-
-// defaultRefresh is what the original's API server fills in.
-const defaultRefresh = time.Hour
-
 // ExternalSecrets returns the kind ExternalSecret.
-func ExternalSecrets(opts Options) dialect.Deliveries {
-	if opts.RefreshInterval <= 0 {
-		opts.RefreshInterval = defaultRefresh
-	}
-	return externalSecrets{opts}
-}
+func ExternalSecrets() dialect.Deliveries { return externalSecrets{} }
 
-type externalSecrets struct{ opts Options }
+type externalSecrets struct{}
 
 // Kind implements dialect.Deliveries.
 func (externalSecrets) Kind() dialect.Kind {
@@ -48,7 +32,7 @@ func (externalSecrets) Kind() dialect.Kind {
 }
 
 // Translate implements dialect.Deliveries.
-func (d externalSecrets) Translate(obj client.Object) (delivery.Delivery, error) {
+func (externalSecrets) Translate(obj client.Object) (delivery.Delivery, error) {
 	es, ok := obj.(*esv1.ExternalSecret)
 	if !ok {
 		return delivery.Delivery{}, dialect.WrongKind(esv1.ExternalSecretKind, obj)
@@ -56,7 +40,7 @@ func (d externalSecrets) Translate(obj client.Object) (delivery.Delivery, error)
 	var p dialect.Problems
 	plan := delivery.Delivery{
 		Object:   dialect.Object(esv1.GroupVersion().WithKind(esv1.ExternalSecretKind), es),
-		Schedule: schedule(&p, es, d.opts),
+		Schedule: schedule(&p, es),
 	}
 	plan.Destination = destination(&p, es, plan.Object)
 	plan.Shape = shape(&p, es.Spec.Target.Template)

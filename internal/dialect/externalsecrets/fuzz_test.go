@@ -39,7 +39,7 @@ func FuzzTranslate(f *testing.F) {
 		}
 		es := &esv1.ExternalSecret{}
 		if yaml.Unmarshal(manifest, es) == nil {
-			ExternalSecrets(Options{}).Report(es, delivery.Outcome{Result: delivery.Synced}, time.Unix(0, 0))
+			ExternalSecrets().Report(es, delivery.Outcome{Result: delivery.Synced}, time.Unix(0, 0))
 		}
 	})
 }

@@ -8,7 +8,7 @@ import (
 
 func language(dialecttest.Manifest) []dialecttest.Kind {
 	return []dialecttest.Kind{
-		dialecttest.Deliveries(ExternalSecrets(Options{})),
+		dialecttest.Deliveries(ExternalSecrets()),
 		dialecttest.Stores(SecretStores()),
 		dialecttest.Stores(ClusterSecretStores()),
 	}

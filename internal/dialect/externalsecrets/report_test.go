@@ -88,7 +88,7 @@ func TestReportCases(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			es := app()
-			events := ExternalSecrets(Options{}).Report(es, c.out, day(0))
+			events := ExternalSecrets().Report(es, c.out, day(0))
 			if diff := cmp.Diff(c.events, events); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
@@ -113,10 +113,10 @@ func TestReportCases(t *testing.T) {
 func synced(t *testing.T) *esv1.ExternalSecret {
 	t.Helper()
 	es := app()
-	ExternalSecrets(Options{}).Report(es, delivery.Outcome{
+	ExternalSecrets().Report(es, delivery.Outcome{
 		Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Created, Bound: delivery.Binding{Name: "app", Version: "1"}}, At: day(0),
 	}, day(0))
-	plan, _ := ExternalSecrets(Options{}).Translate(es)
+	plan, _ := ExternalSecrets().Translate(es)
 	if !plan.Schedule.Current || plan.Schedule.Failing || !plan.Schedule.LastRun.Equal(day(0).Truncate(time.Second)) {
 		t.Fatalf("what was reported reads back as %+v", plan.Schedule)
 	}
@@ -128,7 +128,7 @@ func synced(t *testing.T) *esv1.ExternalSecret {
 
 func TestReportAgain(t *testing.T) {
 	t.Parallel()
-	d := ExternalSecrets(Options{})
+	d := ExternalSecrets()
 	es := synced(t)
 	same := delivery.Outcome{Result: delivery.Synced, At: day(0), Destination: delivery.DestinationOutcome{Bound: delivery.Binding{Name: "app", Version: "1"}}}
 
@@ -152,7 +152,7 @@ func TestReportAgain(t *testing.T) {
 
 func TestReportFailureOnce(t *testing.T) {
 	t.Parallel()
-	d := ExternalSecrets(Options{})
+	d := ExternalSecrets()
 	es := synced(t)
 	fail := func(text string, at time.Duration) []dialect.Event {
 		return d.Report(es, delivery.Outcome{
@@ -189,7 +189,7 @@ func TestReportKeepsForeignConditions(t *testing.T) {
 	t.Parallel()
 	es := app()
 	es.Status.Conditions = []esv1.Condition{{Type: "Deleted", Status: "False"}}
-	ExternalSecrets(Options{}).Report(es, delivery.Outcome{Result: delivery.Synced}, day(0))
+	ExternalSecrets().Report(es, delivery.Outcome{Result: delivery.Synced}, day(0))
 	if len(es.Status.Conditions) != 2 || es.Status.Conditions[0].Type != "Deleted" {
 		t.Errorf("conditions are %+v", es.Status.Conditions)
 	}
@@ -200,7 +200,7 @@ func TestMessagesAreBounded(t *testing.T) {
 	es := app()
 	long := strings.Repeat("ä", 10_000)
 	out := delivery.Outcome{Result: delivery.Failed, Err: &delivery.Error{Kind: delivery.Malformed, Message: long}}
-	events := ExternalSecrets(Options{}).Report(es, out, day(0))
+	events := ExternalSecrets().Report(es, out, day(0))
 	if n := len(events[0].Message); n > 1024 {
 		t.Errorf("an event of %d bytes", n)
 	}
@@ -208,7 +208,7 @@ func TestMessagesAreBounded(t *testing.T) {
 	if len(message) > dialect.MaxMessage || strings.ContainsRune(message, '�') || !strings.HasSuffix(message, "ä…") {
 		t.Errorf("a message of %d bytes that ends in %q", len(message), message[len(message)-8:])
 	}
-	if again := ExternalSecrets(Options{}).Report(es, out, day(time.Hour)); len(again) != 0 {
+	if again := ExternalSecrets().Report(es, out, day(time.Hour)); len(again) != 0 {
 		t.Errorf("a message that was cut counts as new: %v", again)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha3"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -12,11 +13,15 @@ import (
 	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
-func schedule(p *dialect.Problems, es *esv1.ExternalSecret, opts Options) delivery.Schedule {
+// defaultRefresh is for objects that name no interval, as the original's API
+// server fills it in.
+const defaultRefresh = time.Hour
+
+func schedule(p *dialect.Problems, es *esv1.ExternalSecret) delivery.Schedule {
 	s := delivery.Schedule{
 		Policy: choose(p, "spec.refreshPolicy", es.Spec.RefreshPolicy,
 			delivery.Periodic, delivery.OnChange, delivery.CreatedOnce),
-		Interval:    duration(p, "spec.refreshInterval", es.Spec.RefreshInterval, opts.RefreshInterval),
+		Interval:    duration(p, "spec.refreshInterval", es.Spec.RefreshInterval, defaultRefresh),
 		Fingerprint: fingerprint(es),
 	}
 	if es.Spec.SyncWindows != nil {

@@ -43,7 +43,7 @@ func (d stores) State(obj client.Object) dialect.State {
 
 // Report implements dialect.Stores.
 func (d stores) Report(obj client.Object, out delivery.StoreOutcome, now time.Time) []dialect.Event {
-	_, st := d.parts(obj)
+	spec, st := d.parts(obj)
 	if st == nil {
 		return nil
 	}
@@ -52,15 +52,21 @@ func (d stores) Report(obj client.Object, out delivery.StoreOutcome, now time.Ti
 	changed := dialect.SetCondition(&st.Conditions, ready, shown)
 	st.ObservedGeneration = obj.GetGeneration()
 	if out.Err == nil {
-		st.Capabilities = "ReadOnly"
-		if out.Writable {
-			st.Capabilities = "ReadWrite"
-		}
+		st.Capabilities = capabilities(&spec.Provider)
 	}
 	if !changed {
 		return nil
 	}
 	return []dialect.Event{event}
+}
+
+// capabilities are what the original says of a provider, whoever asks: it is
+// what people see of a store, and says nothing of what its credentials allow.
+func capabilities(p *esv1.SecretStoreProvider) string {
+	if p.Doppler != nil {
+		return "ReadOnly"
+	}
+	return "ReadWrite"
 }
 
 // verdict is the condition for an outcome, and the event that goes with it.

@@ -16,34 +16,37 @@ import (
 
 func TestStoreReport(t *testing.T) {
 	t.Parallel()
+	vault := esv1.SecretStoreProvider{Vault: &esv1.VaultProvider{}}
+	doppler := esv1.SecretStoreProvider{Doppler: &esv1.DopplerProvider{}}
 	for name, c := range map[string]struct {
+		provider     esv1.SecretStoreProvider
 		out          delivery.StoreOutcome
 		condition    esv1.Condition
 		capabilities string
 		event        dialect.Event
 	}{
 		"valid": {
-			delivery.StoreOutcome{Writable: true},
+			vault, delivery.StoreOutcome{},
 			esv1.Condition{Status: "True", Reason: "Valid", Message: "store validated"}, "ReadWrite",
 			dialect.Event{Reason: "Valid", Message: "store validated"},
 		},
 		"read only, noted": {
-			delivery.StoreOutcome{Note: "take care"},
+			doppler, delivery.StoreOutcome{Note: "take care"},
 			esv1.Condition{Status: "True", Reason: "Valid", Message: "store validated; take care"}, "ReadOnly",
 			dialect.Event{Reason: "Valid", Message: "store validated; take care"},
 		},
 		"undecided": {
-			delivery.StoreOutcome{Undecided: true},
-			esv1.Condition{Status: "True", Reason: "ValidationUnknown", Message: "could not determine validation status"}, "ReadOnly",
+			vault, delivery.StoreOutcome{Undecided: true},
+			esv1.Condition{Status: "True", Reason: "ValidationUnknown", Message: "could not determine validation status"}, "ReadWrite",
 			dialect.Event{Warning: true, Reason: "ValidationUnknown", Message: "could not determine validation status"},
 		},
 		"manifest": {
-			delivery.StoreOutcome{Err: &delivery.Error{Kind: delivery.Unsupported, Message: "spec.provider.aws"}},
+			esv1.SecretStoreProvider{}, delivery.StoreOutcome{Err: &delivery.Error{Kind: delivery.Unsupported, Message: "spec.provider.aws"}},
 			esv1.Condition{Status: "False", Reason: "InvalidProviderConfig", Message: "unable to create client: spec.provider.aws"}, "",
 			dialect.Event{Warning: true, Reason: "InvalidProviderConfig", Message: "spec.provider.aws"},
 		},
 		"backend": {
-			delivery.StoreOutcome{Err: &delivery.Error{Kind: delivery.Refused, Message: "permission denied"}},
+			vault, delivery.StoreOutcome{Err: &delivery.Error{Kind: delivery.Refused, Message: "permission denied"}},
 			esv1.Condition{Status: "False", Reason: "InvalidProviderConfig", Message: "unable to validate store: permission denied"}, "",
 			dialect.Event{Warning: true, Reason: "InvalidProviderConfig", Message: "permission denied"},
 		},
@@ -51,7 +54,8 @@ func TestStoreReport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			meta := metav1.ObjectMeta{Name: "vault", Generation: 2}
-			ss, css := &esv1.SecretStore{ObjectMeta: meta}, &esv1.ClusterSecretStore{ObjectMeta: meta}
+			spec := esv1.SecretStoreSpec{Provider: c.provider}
+			ss, css := &esv1.SecretStore{ObjectMeta: meta, Spec: spec}, &esv1.ClusterSecretStore{ObjectMeta: meta, Spec: spec}
 			c.condition.Type, c.condition.ObservedGeneration = "Ready", 2
 			c.condition.LastTransitionTime = metav1.NewTime(day(0).Truncate(time.Second))
 			want := esv1.SecretStoreStatus{
@@ -113,7 +117,7 @@ func TestWrongKinds(t *testing.T) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
-	_, err := ExternalSecrets(Options{}).Translate(ss)
+	_, err := ExternalSecrets().Translate(ss)
 	check("ExternalSecret", err)
 	_, err = SecretStores().Translate(css)
 	check("SecretStore", err)
@@ -125,7 +129,7 @@ func TestWrongKinds(t *testing.T) {
 	if got := ClusterSecretStores().Report(ss, delivery.StoreOutcome{}, day(0)); got != nil {
 		t.Errorf("events of a stranger: %v", got)
 	}
-	if got := ExternalSecrets(Options{}).Report(ss, delivery.Outcome{Result: delivery.Synced}, day(0)); got != nil {
+	if got := ExternalSecrets().Report(ss, delivery.Outcome{Result: delivery.Synced}, day(0)); got != nil {
 		t.Errorf("events of a stranger: %v", got)
 	}
 }
@@ -133,7 +137,7 @@ func TestWrongKinds(t *testing.T) {
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	for want, k := range map[string]dialect.Kind{
-		"ExternalSecret": ExternalSecrets(Options{}).Kind(), "SecretStore": SecretStores().Kind(), "ClusterSecretStore": ClusterSecretStores().Kind(),
+		"ExternalSecret": ExternalSecrets().Kind(), "SecretStore": SecretStores().Kind(), "ClusterSecretStore": ClusterSecretStores().Kind(),
 	} {
 		if k.GVK.Kind != want || k.GVK.Version != "v1" || k.GVK.Group != "external-secrets.io" {
 			t.Errorf("%s is %s", want, k.GVK)
