@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -181,9 +183,7 @@ func (r *run) takeBack(ctx context.Context) error {
 
 func (r *run) refuse(p *Spot, err error) {
 	failure := &delivery.Error{Kind: delivery.WriteFailed, Message: "interrupted", Err: err}
-	if known := (*delivery.Error)(nil); asError(err, &known) {
-		failure = known
-	}
+	errors.As(err, &failure)
 	r.out.Destination.Refused = append(r.out.Destination.Refused, delivery.Refusal{Place: p.Place, Err: failure})
 }
 
@@ -196,7 +196,8 @@ func summary(refused []delivery.Refusal, of int) error {
 	if len(refused) == 0 {
 		return nil
 	}
-	sortRefusals(refused)
+	// Not in the order of their time, which a message would change with.
+	slices.SortFunc(refused, func(a, b delivery.Refusal) int { return a.Compare(b.Place) })
 	first := refused[0].Err
 	var told []string
 	for i, f := range refused {
@@ -259,7 +260,7 @@ func (e *Engine) TakeBack(ctx context.Context, job Job) delivery.Outcome {
 	r := &run{Engine: e, job: job, out: delivery.Outcome{Result: delivery.Deleted, At: e.Now()}}
 	if err := r.takeBack(ctx); err != nil {
 		r.out.Result = delivery.Failed
-		_ = asError(err, &r.out.Err)
+		errors.As(err, &r.out.Err)
 	}
 	return r.out
 }

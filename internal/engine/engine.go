@@ -30,7 +30,6 @@ type Engine struct {
 	Rollouts Restarter
 	// Sealed opens sealed data; nil where the operator opens none.
 	Sealed Unsealer
-	Limits shape.Limits
 	Now    func() time.Time
 }
 
@@ -149,7 +148,7 @@ func (r *run) all(ctx context.Context) error {
 	if len(got.Data) == 0 && got.Object == nil && dest.Deletion != delivery.DeleteKeys {
 		return r.empty(ctx)
 	}
-	shaped, err := shape.Render(ctx, plan.Shape, got.Data, r.template(plan), r.Limits)
+	shaped, err := shape.Render(ctx, plan.Shape, got.Data, r.template(plan), shape.Limits{})
 	if err != nil {
 		return err
 	}

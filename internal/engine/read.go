@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -68,14 +66,4 @@ func (e *Engine) template(plan *delivery.Delivery) shape.Lookup {
 
 func shapeError(err error, format string, args ...any) error {
 	return &delivery.Error{Kind: delivery.ShapeFailed, Message: fmt.Sprintf(format, args...), Err: err}
-}
-
-func asError(err error, as **delivery.Error) bool { return errors.As(err, as) }
-
-// sortRefusals puts them in the order of their places, so that a message does
-// not depend on timing.
-func sortRefusals(refused []delivery.Refusal) {
-	slices.SortFunc(refused, func(a, b delivery.Refusal) int {
-		return a.Compare(b.Place)
-	})
 }
