@@ -82,7 +82,7 @@ func (r *deliveryReconciler) listAbroad(ctx context.Context, cluster, kind strin
 }
 
 func (r *deliveryReconciler) takeNote(ctx context.Context, cluster string, found *metav1.PartialObjectMetadata, watch *objects.Watch, q queue) {
-	owner, ok := r.ownerOf()(&found.ObjectMeta)
+	owner, ok := r.ownerOf(&found.ObjectMeta)
 	if !ok {
 		return
 	}

@@ -20,9 +20,11 @@ import (
 type deliveryReconciler struct {
 	*Shared
 	// name tells the kind from others of its GVK.
-	name     string
-	dialect  dialect.Deliveries
-	kind     dialect.Kind
+	name    string
+	dialect dialect.Deliveries
+	kind    dialect.Kind
+	// ownerOf is the language's own; nil where an owner reference tells.
+	ownerOf  target.OwnerOf
 	objects  finder
 	access   *access
 	wakes    *wakes
@@ -64,7 +66,7 @@ func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 	if err == nil && r.kind.Annotated && plan.Destination.Name == "" {
 		return r.gone(ctx, req.NamespacedName)
 	}
-	job := engine.Job{Plan: &plan, OwnerOf: r.ownerOf()}
+	job := engine.Job{Plan: &plan, OwnerOf: r.ownerOf}
 	if err == nil {
 		job.Places, job.Unwanted, err = r.places(ctx, &plan, &mem)
 	}

@@ -80,8 +80,7 @@ const maxOrigins = 16
 // of them made from their own copy would bring each back that is deleted, for
 // ever.
 func (r *deliveryReconciler) origins(ctx context.Context, plan *delivery.Delivery) map[types.NamespacedName]bool {
-	ownerOf := r.ownerOf()
-	if ownerOf == nil {
+	if r.ownerOf == nil {
 		return nil
 	}
 	all := map[types.NamespacedName]bool{}
@@ -94,7 +93,7 @@ func (r *deliveryReconciler) origins(ctx context.Context, plan *delivery.Deliver
 		if source == nil {
 			break
 		}
-		owner, ok := ownerOf(&source.ObjectMeta)
+		owner, ok := r.ownerOf(&source.ObjectMeta)
 		if !ok {
 			break
 		}

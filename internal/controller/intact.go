@@ -21,15 +21,15 @@ func (r *deliveryReconciler) intact(job *engine.Job, mem *memory, current bool) 
 		return true
 	}
 	for i := range job.Places {
-		if !r.spotIntact(job.Plan, mem, &job.Places[i], current) {
+		if !r.spotIntact(job, mem, &job.Places[i], current) {
 			return false
 		}
 	}
 	return true
 }
 
-func (r *deliveryReconciler) spotIntact(plan *delivery.Delivery, mem *memory, p *engine.Spot, current bool) bool {
-	dest := &plan.Destination
+func (r *deliveryReconciler) spotIntact(job *engine.Job, mem *memory, p *engine.Spot, current bool) bool {
+	dest := &job.Plan.Destination
 	switch {
 	case p.Cluster != "":
 		return p.Memory.Version != ""
@@ -43,7 +43,7 @@ func (r *deliveryReconciler) spotIntact(plan *delivery.Delivery, mem *memory, p 
 	// After a start. Where reading the sources again could bring what the
 	// policy does not want, a Secret that is there and ours is right.
 	return dest.Bound.Version == p.Seen.ResourceVersion ||
-		settled(&plan.Schedule, current) && target.Holds(engine.TargetOf(dest, p, r.ownerOf()), p.Seen)
+		settled(&job.Plan.Schedule, current) && target.Holds(job.Target(p), p.Seen)
 }
 
 // unseen reports that of what we wrote something is not known yet, for the
@@ -69,7 +69,7 @@ func (r *deliveryReconciler) recognise(ctx context.Context, job *engine.Job, mem
 		if p.Memory.Version != "" && p.Memory.Knows(p.Seen) {
 			continue
 		}
-		known, same := r.Engine.Writer.Recognise(ctx, engine.TargetOf(&job.Plan.Destination, p, r.ownerOf()))
+		known, same := r.Engine.Writer.Recognise(ctx, job.Target(p))
 		if !same {
 			return false
 		}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/controller/objects"
 	"github.com/tacit-secrets/tacit/internal/delivery"
-	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine"
 	"github.com/tacit-secrets/tacit/internal/engine/target"
 )
@@ -100,7 +99,7 @@ func (r *deliveryReconciler) unwanted(plan *delivery.Delivery, mem *memory, owne
 
 // owned lists what bears the object's mark.
 func (r *deliveryReconciler) owned(watch *objects.Watch, owner types.NamespacedName) []types.NamespacedName {
-	if _, ok := r.dialect.(dialect.Marked); !ok {
+	if r.ownerOf == nil {
 		return nil
 	}
 	return watch.Find(r.ownerKey(owner))
@@ -116,12 +115,4 @@ func isSource(plan *delivery.Delivery, p delivery.Place) bool {
 	ref := delivery.ObjectRef{Kind: cmp.Or(plan.Destination.Kind, objects.Secret), Namespace: p.Namespace, Name: p.Name}
 	self := delivery.ObjectRef{Kind: plan.Object.Kind, Namespace: plan.Object.Namespace, Name: plan.Object.Name}
 	return p.Cluster == "" && (ref == self || slices.Contains(plan.Objects(), ref))
-}
-
-// ownerOf is the language's own; nil where an owner reference tells.
-func (r *deliveryReconciler) ownerOf() target.OwnerOf {
-	if m, ok := r.dialect.(dialect.Marked); ok {
-		return m.OwnerOf
-	}
-	return nil
 }

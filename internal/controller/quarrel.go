@@ -88,7 +88,7 @@ func (r *deliveryReconciler) quarrel(ctx context.Context, obj client.Object, job
 	}
 	dest := &job.Plan.Destination
 	who := "somebody else"
-	if manager := r.Engine.Writer.WrittenBy(ctx, engine.TargetOf(dest, spot, r.ownerOf())); manager != "" {
+	if manager := r.Engine.Writer.WrittenBy(ctx, job.Target(spot)); manager != "" {
 		who += fmt.Sprintf(" (field manager %q)", manager)
 	}
 	out := delivery.Outcome{

@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
-	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine"
 )
 
@@ -104,7 +103,7 @@ func (r *deliveryReconciler) takePlaces(ctx context.Context, plan *delivery.Deli
 	if err != nil {
 		return delivery.Outcome{Result: delivery.Failed, Err: asFailure(err), At: r.Now()}
 	}
-	return r.Engine.TakeBack(ctx, engine.Job{Plan: &none, Unwanted: unwanted, OwnerOf: r.ownerOf()})
+	return r.Engine.TakeBack(ctx, engine.Job{Plan: &none, Unwanted: unwanted, OwnerOf: r.ownerOf})
 }
 
 // gone forgets an object. Where it was an annotated one, nothing held it until
@@ -113,7 +112,7 @@ func (r *deliveryReconciler) takePlaces(ctx context.Context, plan *delivery.Deli
 func (r *deliveryReconciler) gone(ctx context.Context, name types.NamespacedName) (reconcile.Result, error) {
 	mem := r.memories.of(name, r.memories.uid(name))
 	r.wakes.take(name)
-	if marked, ok := r.dialect.(dialect.Marked); ok && marked != nil && r.kind.Annotated && r.watchOf(r.kind.GVK.Kind).Sees(name.Namespace) {
+	if r.ownerOf != nil && r.kind.Annotated && r.watchOf(r.kind.GVK.Kind).Sees(name.Namespace) {
 		ghost := partial(r.kind.GVK.Kind)
 		ghost.SetNamespace(name.Namespace)
 		ghost.SetName(name.Name)

@@ -113,14 +113,17 @@ func addDeliveries(ctx context.Context, mgr manager.Manager, shared *Shared, nam
 		Shared: shared, name: name, dialect: d, kind: kind, wakes: newWakes(), memories: newMemories(), suspect: suspect,
 		access: &access{reader: cache, kinds: kinds, matcher: shared.Matcher, class: shared.Class, clusterScoped: shared.ClusterScoped},
 	}
+	if marked, ok := d.(dialect.Marked); ok {
+		r.ownerOf = marked.OwnerOf
+	}
 	sources, err := r.ownSources(ctx)
 	if err != nil {
 		return err
 	}
-	if marked, ok := d.(dialect.Marked); ok {
+	if r.ownerOf != nil {
 		for _, watch := range []*objects.Watch{shared.Secrets, shared.ConfigMaps} {
 			watch.Index("owner of "+name, func(obj *metav1.PartialObjectMetadata) []string {
-				owner, ok := marked.OwnerOf(&obj.ObjectMeta)
+				owner, ok := r.ownerOf(&obj.ObjectMeta)
 				if !ok {
 					return nil
 				}

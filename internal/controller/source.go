@@ -126,7 +126,7 @@ func (s annotatedSource) Start(ctx context.Context, q queue) error {
 		// Their owner may have gone while nobody looked.
 		for _, name := range s.watch.Find(ownersKey(s.name)) {
 			if obj := s.watch.Get(name.Namespace, name.Name); obj != nil {
-				if owner, ok := s.r.ownerOf()(&obj.ObjectMeta); ok {
+				if owner, ok := s.r.ownerOf(&obj.ObjectMeta); ok {
 					s.r.wake(q, owner, wake{asked: at})
 				}
 			}

@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
-	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine/spread"
 )
 
@@ -75,9 +74,9 @@ func (r *deliveryReconciler) wakeByTarget(ctx context.Context, obj client.Object
 			names = append(names, name)
 		}
 	}
-	if marked, ok := r.dialect.(dialect.Marked); ok {
+	if r.ownerOf != nil {
 		meta := &metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name, Labels: obj.GetLabels(), Annotations: obj.GetAnnotations()}
-		if owner, ok := marked.OwnerOf(meta); ok && !slices.Contains(names, owner) {
+		if owner, ok := r.ownerOf(meta); ok && !slices.Contains(names, owner) {
 			names = append(names, owner)
 		}
 	}

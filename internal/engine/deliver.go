@@ -23,17 +23,13 @@ import (
 // many as the API server takes without getting slower.
 const parallel = 32
 
-// target is a place on the terms of the destination.
-func (r *run) target(p *Spot) *target.Target {
-	return TargetOf(&r.job.Plan.Destination, p, r.job.OwnerOf)
-}
-
-// TargetOf is a place on the terms of a destination.
-func TargetOf(dest *delivery.Destination, p *Spot, ownerOf target.OwnerOf) *target.Target {
+// Target is a place on the terms of the job's destination.
+func (j *Job) Target(p *Spot) *target.Target {
+	dest := &j.Plan.Destination
 	one := *dest
 	one.Namespace, one.Name, one.Spread = p.Namespace, p.Name, nil
 	return &target.Target{
-		Destination: &one, Cluster: p.Cluster, OwnerOf: ownerOf, Seen: p.Seen, Memory: p.Memory,
+		Destination: &one, Cluster: p.Cluster, OwnerOf: j.OwnerOf, Seen: p.Seen, Memory: p.Memory,
 		Remake: dest.Spread != nil && !p.Follower,
 	}
 }
@@ -143,7 +139,7 @@ func (r *run) spread(ctx context.Context, want target.Desired) error {
 // place writes one place. Who loses against another writer looks again.
 func (r *run) place(ctx context.Context, p *Spot, want target.Desired) (target.Result, error) {
 	const tries = 4
-	t := r.target(p)
+	t := r.job.Target(p)
 	for try := 1; ; try++ {
 		res, err := r.Writer.Apply(ctx, t, want)
 		if delivery.KindOf(err) != delivery.Conflict || try == tries || ctx.Err() != nil {
@@ -168,7 +164,7 @@ func unknown(p *Spot) target.Memory { return target.Memory{Name: p.Name, Version
 func (r *run) takeBack(ctx context.Context) error {
 	var mu sync.Mutex
 	each(r.job.Unwanted, func(p *Spot) {
-		gone, err := r.Writer.Delete(ctx, r.target(p))
+		gone, err := r.Writer.Delete(ctx, r.job.Target(p))
 		mu.Lock()
 		defer mu.Unlock()
 		switch {

@@ -181,7 +181,7 @@ func passedOver(sources []delivery.Source, kind string) bool {
 // single writes the one Secret of the destination.
 func (r *run) single(ctx context.Context, want target.Desired) error {
 	dest := &r.job.Plan.Destination
-	res, err := r.Writer.Apply(ctx, r.target(&r.job.Places[0]), want)
+	res, err := r.Writer.Apply(ctx, r.job.Target(&r.job.Places[0]), want)
 	if err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (r *run) empty(ctx context.Context) error {
 		return &delivery.Error{Kind: delivery.DeleteRefused, Message: fmt.Sprintf(
 			"Secret %s stays: deletionPolicy Delete needs creationPolicy Owner, and this one has %s", dest.Name, dest.Creation)}
 	}
-	gone, err := r.Writer.Delete(ctx, r.target(&r.job.Places[0]))
+	gone, err := r.Writer.Delete(ctx, r.job.Target(&r.job.Places[0]))
 	if err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func (r *run) dropRenamed(ctx context.Context, dest *delivery.Destination) error
 	}
 	earlier := r.job.Places[0]
 	earlier.Name = dest.Bound.Name
-	if _, err := r.Writer.Delete(ctx, r.target(&earlier)); err != nil {
+	if _, err := r.Writer.Delete(ctx, r.job.Target(&earlier)); err != nil {
 		return &delivery.Error{Kind: delivery.CleanupFailed, Err: err, Message: fmt.Sprintf(
 			"the former Secret %s could not be deleted", dest.Bound.Name)}
 	}
