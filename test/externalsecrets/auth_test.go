@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -125,7 +126,8 @@ func TestARotatedTokenIsUsedAtOnce(t *testing.T) {
 	}
 
 	b.Apply(secretOf("token", "t", second))
-	within(t, atOnce, func() {
+	const lockout = 30 * time.Second
+	within(t, lockout-5*time.Second, func() {
 		b.storeIs("SecretStore", "vault", "True", "Valid")
 		b.holds("app", "v", "two")
 		b.Synced("app")

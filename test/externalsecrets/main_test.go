@@ -38,8 +38,14 @@ func emptyBed(t *testing.T) bed {
 	return bed{operatortest.WithShared(t)}
 }
 
-// es is an ExternalSecret that reads the store "vault", with more of a spec.
+// es is an ExternalSecret that reads the store "vault", with more of a spec. If
+// that does not say how often, it is next in a year at most: a tick may be at
+// any time within the interval, and that of an hour would be now, once in a
+// while.
 func es(name, spec string) string {
+	if !strings.Contains(spec, "refreshInterval") {
+		spec = "refreshInterval: 8760h\n" + strings.Trim(spec, "\n")
+	}
 	return "\n---\napiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: " + name + "}\nspec:\n" +
 		"  secretStoreRef: {name: vault}\n" + indent(spec, "  ")
 }
@@ -186,5 +192,7 @@ func rawMerge(body []byte) client.Patch { return client.RawPatch(types.MergePatc
 func (bed) background() context.Context { return context.Background() }
 
 // atOnce is how soon events are followed: within a second, and much more for a
-// machine that is busy with other tests. It is far from the interval of an hour.
-const atOnce = 20 * time.Second
+// machine that is busy with other tests. It is far from the seven minutes after
+// which what waits for somebody's change is looked at, and farther from any
+// refresh.
+const atOnce = time.Minute

@@ -44,8 +44,8 @@ func TestRefreshes(t *testing.T) {
 		"zero-s":  "refreshInterval: 0s",
 		"once":    "{refreshPolicy: CreatedOnce, refreshInterval: 1s}",
 		"change":  "{refreshPolicy: OnChange, refreshInterval: 1s}",
-		"hourly":  "refreshPolicy: Periodic",
-		"hourly2": "refreshInterval: 1h",
+		"yearly":  "{refreshPolicy: Periodic, refreshInterval: 8760h}",
+		"yearly2": "refreshInterval: 8760h",
 	} {
 		b.putOne(name, "one")
 		if when[0] == '{' {
@@ -54,7 +54,11 @@ func TestRefreshes(t *testing.T) {
 		}
 		b.Apply(es(name, schedule(when)+one(name)))
 	}
-	all := []string{"zero", "zero-s", "once", "change", "hourly", "hourly2"}
+	// An hour, of which the next tick may be one of those that pass here.
+	b.putOne("default", "one")
+	b.Apply(strings.Replace(es("default", one("default")), "  refreshInterval: 8760h\n", "", 1))
+	b.Synced("default")
+	all := []string{"zero", "zero-s", "once", "change", "yearly", "yearly2"}
 	for _, name := range all {
 		b.holds(name, "v", "one")
 		b.Synced(name)
@@ -68,11 +72,15 @@ func TestRefreshes(t *testing.T) {
 		}
 	}
 
+	if n := b.readsOf(proxy, "default"); n > 2 {
+		t.Errorf("without an interval it was read %d times", n)
+	}
+
 	// A change asks for a sync, but not of those that sync once alone.
 	for _, name := range all {
 		b.Poke(name)
 	}
-	for _, name := range []string{"change", "hourly", "hourly2"} {
+	for _, name := range []string{"change", "yearly", "yearly2"} {
 		b.holds(name, "v", "two")
 		b.Synced(name)
 	}

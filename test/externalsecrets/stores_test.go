@@ -2,7 +2,9 @@ package externalsecrets_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hashicorp/vault/api"
@@ -225,12 +227,28 @@ func TestRetrySettings(t *testing.T) {
 			b.Apply(strings.Replace(operatortest.VaultStore, "\nspec:\n", "\nspec:\n  retrySettings: "+c.settings+"\n", 1))
 			b.storeIs("SecretStore", "vault", "True", "Valid")
 			path := "/v1/secret/data/" + b.NS + "/app"
-			proxy.Set(testkit.Status(503, nil, `{"errors":["busy"]}`).OnPrefix(path))
+			// The first call of the next run waits until these are counted.
+			counted, n := make(chan struct{}), atomic.Int32{}
+			fault := testkit.Status(503, nil, `{"errors":["busy"]}`)
+			fault.Match = func(r *http.Request) bool {
+				if r.URL.Path != path {
+					return false
+				}
+				if int(n.Add(1)) > c.calls {
+					select {
+					case <-counted:
+					case <-r.Context().Done():
+					}
+				}
+				return true
+			}
+			proxy.Set(fault)
 			b.Apply(es("app", one("app")))
 			b.Failed("app", "busy")
-			if n := proxy.Counts()[path]; n%c.calls != 0 || n == 0 {
+			if n := int(n.Load()); n != c.calls && n != c.calls+1 {
 				t.Errorf("%d calls, want %d a run", n, c.calls)
 			}
+			close(counted)
 			proxy.Set(testkit.None)
 			b.holds("app", "v", "one")
 		})

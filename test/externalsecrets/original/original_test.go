@@ -71,8 +71,10 @@ func es(name, spec string) string {
 }
 
 const (
-	bare = "target: {template: {}}\n"
-	one  = "data: [{secretKey: v, remoteRef: {key: $NS/app, property: v}}]"
+	// yearly is far off: of an hour the next tick may be any moment.
+	yearly = "refreshInterval: 8760h\n"
+	bare   = "target: {template: {}}\n"
+	one    = "data: [{secretKey: v, remoteRef: {key: $NS/app, property: v}}]"
 )
 
 func TestTheLanguageStartsWhenItsDefinitionsAppear(t *testing.T) {
@@ -101,9 +103,9 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {name: texts}
 data: {text: "of {{ .user }}"}
-` + es("plain", bare+one) + es("template", `
+` + es("plain", yearly+bare+one) + es("template", yearly+`
 target: {template: {templateFrom: [{configMap: {name: texts, items: [{key: text}]}}]}}
-dataFrom: [{extract: {key: $NS/app}}]`) + es("merge", bare+`
+dataFrom: [{extract: {key: $NS/app}}]`) + es("merge", yearly+bare+`
 dataFrom: [{find: {path: $NS, name: {regexp: app}}, rewrite: [{merge: {}}]}]`) +
 		es("missing", bare+"data: [{secretKey: v, remoteRef: {key: $NS/nope}}]") +
 		es("tick", "refreshInterval: 1s\n"+bare+"data: [{secretKey: v, remoteRef: {key: $NS/tick, property: v}}]"))
@@ -111,9 +113,11 @@ dataFrom: [{find: {path: $NS, name: {regexp: app}}, rewrite: [{merge: {}}]}]`) +
 	b.Holds("plain", map[string]string{"v": "one"})
 	b.Holds("template", map[string]string{"text": "of ann"})
 	b.Holds("merge", map[string]string{"v": "one", "user": "ann"})
-	b.ready("plain", corev1.ConditionTrue, "SecretSynced", "secret synced")
+	for _, name := range []string{"plain", "template", "merge"} {
+		b.ready(name, corev1.ConditionTrue, "SecretSynced", "secret synced")
+	}
 	b.ready("missing", corev1.ConditionFalse, "SecretSyncedError", "could not get secret data from provider", "nope")
-	if got := b.ExternalSecret("plain"); got.Spec.RefreshInterval != "1h0m0s" || got.Spec.Target.CreationPolicy != "Owner" || got.Status.ObservedGeneration != 0 {
+	if got := b.ExternalSecret("missing"); got.Spec.RefreshInterval != "1h0m0s" || got.Spec.Target.CreationPolicy != "Owner" || got.Status.ObservedGeneration != 0 {
 		t.Fatalf("these are not the original's definitions: %+v", got)
 	}
 
