@@ -56,6 +56,9 @@ func (s *sealedFiles) eachFile(cmd *cobra.Command, roots []string, failed string
 	if r.lines == 0 {
 		return errors.New("there is no SealedSecret in it")
 	}
+	if r.skipped > 0 {
+		terminalOf(cmd).tell(fmt.Sprintf("skipped, as templates: %d", r.skipped))
+	}
 	return r.err(failed)
 }
 
@@ -74,8 +77,8 @@ func (s *sealedFiles) excluded(path string) bool {
 
 // report prints a line for each object and counts.
 type report struct {
-	out           io.Writer
-	lines, failed int
+	out                    io.Writer
+	lines, failed, skipped int
 }
 
 func (r *report) say(place, what string) {
@@ -87,6 +90,7 @@ func (r *report) say(place, what string) {
 // be rendered before anybody can say more.
 func (r *report) fail(place string, why error) {
 	if errors.Is(why, seal.ErrTemplate) {
+		r.skipped++
 		r.say(place, "skipped (a template: render it, and pipe it to tacit seal verify -)")
 		return
 	}

@@ -46,9 +46,11 @@ func FindSealed(content []byte) (*File, error) {
 	return ParseFile(content)
 }
 
-// mentions reports that there may be a SealedSecret in it.
+// mentions reports that there may be a SealedSecret in it, in UTF-16 too: that
+// is read by nobody, and must not be passed over.
 func mentions(content []byte) bool {
-	return bytes.Contains(content, []byte(v1alpha1.SealedSecretKind))
+	kind := v1alpha1.SealedSecretKind
+	return bytes.Contains(content, []byte(kind)) || bytes.Contains(content, []byte(strings.Join(strings.Split(kind, ""), "\x00")))
 }
 
 // ErrFile is what errors are that are about one file alone, and ErrTemplate
@@ -73,35 +75,19 @@ func (e fileError) Is(target error) bool {
 // Unwrap implements the interface of errors.Is and errors.As.
 func (e fileError) Unwrap() error { return e.error }
 
-// brace begins what Helm and its like put in.
-const brace = "{{"
-
 // ParseFile reads a file. One without SealedSecrets is none of its business,
 // but no error. Its errors are ErrFile.
 func ParseFile(content []byte) (*File, error) {
-	f, err := parseFile(content)
-	if err != nil {
-		return nil, fileError{err, bytes.Contains(content, []byte(brace))}
-	}
-	return f, nil
-}
-
-func parseFile(content []byte) (*File, error) {
 	body := bytes.TrimPrefix(content, []byte(bom))
-	docs, err := parseYAML(body)
+	docs, trees, err := readYAML(body)
 	if err != nil {
-		return nil, err
+		err, template := blame(body, err)
+		return nil, fileError{err, template}
 	}
-	f := &File{source: newSource(body, len(content)-len(body))}
-	var r reader
+	f := &File{source: newSource(body, len(content)-len(body)), trees: trees}
 	for i, doc := range docs {
-		tree, err := r.read(doc, 0)
-		if err != nil {
-			return nil, err
-		}
-		f.trees = append(f.trees, tree)
-		if err := f.find(doc, tree, i); err != nil {
-			return nil, err
+		if err := f.find(doc, trees[i], i); err != nil {
+			return nil, fileError{error: err}
 		}
 	}
 	return f, nil

@@ -66,20 +66,11 @@ func parseTrees(content []byte) ([]any, error) {
 	if len(content) <= maxFile && json.Unmarshal(content, &whole) == nil {
 		return []any{whole}, nil
 	}
-	docs, err := parseYAML(content)
+	_, trees, err := readYAML(content)
 	if err != nil {
-		return nil, err
+		err, _ = blame(content, err)
 	}
-	var out []any
-	var r reader
-	for _, doc := range docs {
-		tree, err := r.read(doc, 0)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, tree)
-	}
-	return out, nil
+	return trees, err
 }
 
 func secretOf(item any) (Input, error) {

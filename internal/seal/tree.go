@@ -17,7 +17,7 @@ const (
 	// maxFile is the size of a manifest file.
 	maxFile = 16 << 20
 	// maxNodes is of how many parts its documents are made when the aliases
-	// are followed.
+	// are followed; their words have maxFile bytes then.
 	maxNodes = 1 << 20
 	maxDepth = 100
 )
@@ -31,7 +31,7 @@ func parseYAML(text []byte) ([]*yaml.Node, error) {
 	case len(text) > maxFile:
 		return nil, fmt.Errorf("it has more than %d bytes: it is no manifest", maxFile)
 	case !utf8.Valid(text):
-		return nil, errors.New("it is no text in UTF-8")
+		return nil, errors.New("it is no text in UTF-8: save it as that")
 	}
 	var docs []*yaml.Node
 	for dec := yaml.NewDecoder(bytes.NewReader(text)); ; {
@@ -51,21 +51,39 @@ func notYAML(err error) error {
 	var line int
 	if _, rest, ok := strings.Cut(err.Error(), "line "); ok {
 		if n, _ := fmt.Sscanf(rest, "%d", &line); n == 1 {
-			return fmt.Errorf("line %d: this is no YAML (a template must be rendered first)", line)
+			return fmt.Errorf("line %d: %w", line, errNotYAML)
 		}
 	}
-	return errors.New("this is no YAML")
+	return errNotYAML
+}
+
+var errNotYAML = errors.New("this is no YAML")
+
+// readYAML reads every document of a text, and what each stands for.
+func readYAML(text []byte) (docs []*yaml.Node, trees []any, err error) {
+	if docs, err = parseYAML(text); err != nil {
+		return nil, nil, err
+	}
+	var r reader
+	for _, doc := range docs {
+		tree, err := r.read(doc, 0)
+		if err != nil {
+			return nil, nil, err
+		}
+		trees = append(trees, tree)
+	}
+	return docs, trees, nil
 }
 
 // reader turns nodes into what they stand for.
-type reader struct{ nodes int }
+type reader struct{ nodes, bytes int }
 
 // read gives maps, lists, strings, numbers, booleans and nil, with aliases
 // and merges followed. A key that stands twice is refused: which of them holds
 // is another in each reader.
 func (r *reader) read(n *yaml.Node, depth int) (any, error) {
 	if r.nodes++; r.nodes > maxNodes || depth > maxDepth {
-		return nil, fmt.Errorf("line %d: the document is too large or too deep", n.Line)
+		return nil, tooLarge(n)
 	}
 	switch n.Kind {
 	case yaml.DocumentNode:
@@ -88,7 +106,20 @@ func (r *reader) read(n *yaml.Node, depth int) (any, error) {
 	case yaml.MappingNode:
 		return r.mapping(n, depth)
 	}
-	return scalar(n)
+	return r.scalar(n)
+}
+
+func tooLarge(n *yaml.Node) error {
+	return fmt.Errorf("line %d: the document is too large or too deep", n.Line)
+}
+
+// count bounds the bytes of what the aliases stand for, each time anew: so
+// often are they written when it is decoded.
+func (r *reader) count(n *yaml.Node) error {
+	if r.bytes += len(n.Value); r.bytes > maxFile {
+		return tooLarge(n)
+	}
+	return nil
 }
 
 func (r *reader) mapping(n *yaml.Node, depth int) (any, error) {
@@ -106,7 +137,7 @@ func (r *reader) mapping(n *yaml.Node, depth int) (any, error) {
 			}
 			continue
 		}
-		name, err := keyOf(k)
+		name, err := r.key(k)
 		if err != nil {
 			return nil, err
 		}
@@ -123,14 +154,14 @@ func (r *reader) mapping(n *yaml.Node, depth int) (any, error) {
 	return out, nil
 }
 
-func keyOf(k *yaml.Node) (string, error) {
+func (r *reader) key(k *yaml.Node) (string, error) {
 	if k.Kind == yaml.AliasNode {
 		k = k.Alias
 	}
 	if k.Kind != yaml.ScalarNode {
 		return "", fmt.Errorf("line %d: a key of a manifest is a word", k.Line)
 	}
-	return k.Value, nil
+	return k.Value, r.count(k)
 }
 
 // merge takes what `<<` names; the first that has a key gives it.
@@ -154,7 +185,10 @@ func merge(into object, from any, line int) error {
 	return fmt.Errorf("line %d: only mappings can be merged", line)
 }
 
-func scalar(n *yaml.Node) (any, error) {
+func (r *reader) scalar(n *yaml.Node) (any, error) {
+	if err := r.count(n); err != nil {
+		return nil, err
+	}
 	switch n.ShortTag() {
 	case "!!null":
 		return nil, nil

@@ -1,0 +1,127 @@
+package seal_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/tacit-secrets/tacit/internal/seal"
+)
+
+const (
+	// braces are what a SealedSecret's own template looks like.
+	braces = "  template:\n    data:\n      url: 'https://{{ .user }}:{{ .password }}@db'\n      conf: |\n        {{ if .user }}\n        user = {{ .user }}\n        {{ end }}\n"
+	own    = head + "  encryptedData: {a: AAAA}\n" + braces
+)
+
+// A file is a template only if what another program puts in is what it lacks.
+func TestABrokenFileIsNoTemplate(t *testing.T) {
+	t.Parallel()
+	if _, err := seal.ParseFile([]byte(own)); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"a conflict":                "<<<<<<< HEAD\n" + own + "=======\n" + own + ">>>>>>> theirs\n",
+		"a conflict of values":      strings.Replace(own, "  template:", "<<<<<<< HEAD\n  a: 1\n=======\n  b: 1\n>>>>>>> theirs\n  template:", 1),
+		"indentation":               strings.Replace(own, "  template:", "   template:", 1),
+		"a key twice":               own + "  encryptedData: {a: BBBB}\n",
+		"a key of the values twice": strings.Replace(own, "{a: AAAA}", "{a: AAAA, a: AAAA}", 1),
+		"a tab":                     strings.Replace(own, "    data:", "\tdata:", 1),
+		"cut short":                 own + "  x: [",
+		"another type":              own + "    type: [x]\n",
+		"a value in braces, cut":    strings.Replace(own, "{a: AAAA}", "{a: \"{{ .a }}\"", 1),
+		"Helm's, in a conflict":     "{{- if .Values.db }}\n<<<<<<< HEAD\n" + own + "=======\n>>>>>>> theirs\n{{- end }}\n",
+		"braces that do not end":    own + "    type: {{ .type\n",
+		"JSON":                      `{"kind": "SealedSecret", "a": "\/{{ .a }}", "a": 1}`,
+	} {
+		if _, err := seal.ParseFile([]byte(text)); err == nil || errors.Is(err, seal.ErrTemplate) || strings.Contains(err.Error(), "rendered") || !errors.Is(err, seal.ErrFile) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, text := range map[string]string{
+		"a value":                strings.Replace(own, "name: db", "name: {{ .Values.name }}", 1),
+		"values in one line":     strings.Replace(own, "name: db", "name: {{ .a }}-{{ .b }}, {{ .k }}: x, {{ .k }}-2: {{ \"}}\" }}", 1),
+		"keys":                   strings.Replace(own, "{a: AAAA}", "\n    {{ .k }}: {{ .a }}\n    {{ .l }}: {{ .b }}", 1),
+		"a default":              strings.Replace(own, "name: db", `name: "{{ .name | default "db" }}"`, 1),
+		"a condition":            "{{- if .Values.db }}\n" + own + "{{- end }}\n",
+		"an alternative":         strings.Replace(own, "  template:", "  {{- if .x }} # one\n  x: 1\n  {{- else }}\n  x: 2\n  {{- end }}\n  template:", 1),
+		"a part":                 strings.Replace(own, "  template:", "  x:\n    {{- toYaml .x | nindent 4 }}\n  template:", 1),
+		"a part behind its key":  strings.Replace(own, "  template:", "  x: {{- toYaml .x | nindent 4 }}\n  y:{{ toYaml .y | nindent 4 }}\n  template:", 1),
+		"a part in CRLF":         strings.ReplaceAll(strings.Replace(own, "  template:", "{{ toYaml .x | indent 2 }}\n  template:", 1), "\n", "\r\n"),
+		"over several lines":     "{{- /* of }}\n the shop */}}\n{{- include \"x\" (dict\n  \"a\" .a\n) }}{{ .y }}\n" + own,
+		"braces for its own":     strings.Replace(own, "'https:", "{{ .scheme }} # ", 1) + "      raw: \"{{ \"{{\" }} .password {{ \"}}\" }}\"\n      tick: {{`{{ .password }}`}}\n",
+		"a condition in a value": strings.Replace(own, "name: db", "name: {{ if .x }}a{{ else }}b{{ end }}", 1),
+		"an item":                "{{ range .all }}\n---\n" + own + "  x:\n  - {{ . }}\n  - k: {{ .k }}\n    v: {{ .v }}\n{{ end }}",
+	} {
+		if _, err := seal.ParseFile([]byte(text)); !errors.Is(err, seal.ErrTemplate) || !strings.HasSuffix(err.Error(), "(a template must be rendered first)") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The line is that of what is broken, not of what would be rendered.
+func TestABrokenTemplateNamesTheLine(t *testing.T) {
+	t.Parallel()
+	const broken = own + "\tx: y\n"
+	_, plain := seal.ParseFile([]byte(strings.ReplaceAll(broken, "{{", "{")))
+	_, err := seal.ParseFile([]byte("{{- if .db }}\n{{- /* of\nthe shop */}}\n" + broken + "{{- end }}\n"))
+	var line, same int
+	if _, scan := fmt.Sscanf(fmt.Sprint(err), "line %d: this is no YAML", &line); scan != nil {
+		t.Fatal(err)
+	}
+	if _, scan := fmt.Sscanf(fmt.Sprint(plain), "line %d: this is no YAML", &same); scan != nil || line != same+3 {
+		t.Errorf("%v; without what would be rendered %v", err, plain)
+	}
+}
+
+// What nobody reads is not passed over.
+func TestAFileInUTF16IsTold(t *testing.T) {
+	t.Parallel()
+	units := utf16.Encode([]rune("\ufeff" + own))
+	var little, big bytes.Buffer
+	for _, u := range units {
+		little.Write([]byte{byte(u), byte(u >> 8)})
+		big.Write([]byte{byte(u >> 8), byte(u)})
+	}
+	for _, text := range [][]byte{little.Bytes(), little.Bytes()[2:], big.Bytes(), big.Bytes()[2:]} {
+		if f, err := seal.FindSealed(text); err == nil || errors.Is(err, seal.ErrTemplate) {
+			t.Errorf("%x…: %v", text[:4], f)
+		}
+	}
+	if f, err := seal.FindSealed(little.Bytes()[:10]); err != nil || len(f.Objects) > 0 {
+		t.Error(err)
+	}
+}
+
+// Aliases make little text stand for much.
+func TestAliasesAreCountedInBytes(t *testing.T) {
+	t.Parallel()
+	word := strings.Repeat("x", 1<<20)
+	for name, text := range map[string]string{
+		"values": "a: &a " + word + "\n" + head + "  template:\n    data:\n" + lines(300, "      k%d: *a\n"),
+		"keys":   "a: &a {" + word[:1000] + ": x}\nb:\n" + lines(20_000, "  k%d: *a\n"),
+		"merged": "a: &a {x: " + word + "}\nb:\n" + lines(300, "  k%d: {<<: *a}\n"),
+	} {
+		_, err := seal.ParseFile([]byte(text))
+		_, asSecret := seal.ParseSecrets([]byte(text))
+		if err == nil || asSecret == nil || !strings.Contains(err.Error(), "too large") {
+			t.Errorf("%s: %v; %v", name, err, asSecret)
+		}
+	}
+	few := "a: &a " + word + "\n" + head + "  template: {data: {x: *a, y: *a}}\n"
+	if f, err := seal.ParseFile([]byte(few)); err != nil || f.Objects[0].Spec.Template.Data["y"] != word {
+		t.Error(err)
+	}
+}
+
+// lines are many, each with its number.
+func lines(n int, line string) string {
+	var out strings.Builder
+	for i := range n {
+		fmt.Fprintf(&out, line, i)
+	}
+	return out.String()
+}
