@@ -16,6 +16,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/broker"
 	"github.com/tacit-secrets/tacit/internal/controller/objects"
+	"github.com/tacit-secrets/tacit/internal/controller/rights"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine"
@@ -52,6 +53,8 @@ type Shared struct {
 	Matcher *spread.Matcher
 	// Clusters are the other clusters that copies may go to.
 	Clusters Clusters
+	// Rights tell what can be watched.
+	Rights *rights.Checker
 	// Keys open sealed data; nil where none is opened.
 	Keys Keys
 	// Reloadable counts the workloads that restart when a Secret changes.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
+	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -17,6 +18,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/broker"
 	"github.com/tacit-secrets/tacit/internal/controller"
 	"github.com/tacit-secrets/tacit/internal/controller/objects"
+	"github.com/tacit-secrets/tacit/internal/controller/rights"
 	"github.com/tacit-secrets/tacit/internal/credentials"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
@@ -31,6 +33,7 @@ type ground struct {
 	broker              *broker.Broker
 	secrets, configMaps *objects.Watch
 	clusters            *clusters
+	rights              *rights.Checker
 }
 
 // newGround makes it, and gives the manager those parts that run.
@@ -67,9 +70,14 @@ func newGround(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Option
 	if err != nil {
 		return nil, err
 	}
+	reviews, err := authorizationv1client.NewForConfigAndClient(cfg, mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("set up the client for rights: %w", err)
+	}
 	return &ground{
 		core: core, events: events, metrics: metrics, mirrors: mirrors, broker: b,
 		secrets: secrets, configMaps: configMaps, clusters: clusters,
+		rights: &rights.Checker{Mapper: mgr.GetRESTMapper(), Reviews: reviews.SelfSubjectAccessReviews(), Namespaces: o.Namespaces},
 	}, nil
 }
 

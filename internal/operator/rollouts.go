@@ -37,7 +37,7 @@ func addRollouts(mgr ctrl.Manager, g *ground, key secret.Key, o Options) (restar
 	}
 	running, err := rollouts.Add(mgr, rollouts.Options{
 		Languages: Workloads(o.Languages), Runner: runner, Core: g.core,
-		Secrets: g.secrets, ConfigMaps: g.configMaps, OnCreate: o.Rollouts.OnCreate, OnDelete: o.Rollouts.OnDelete,
+		Rights: g.rights, Secrets: g.secrets, ConfigMaps: g.configMaps, OnCreate: o.Rollouts.OnCreate, OnDelete: o.Rollouts.OnDelete,
 	})
 	if err != nil {
 		return restarts{}, err

@@ -5,14 +5,16 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"k8s.io/apimachinery/pkg/api/meta"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/tacit-secrets/tacit/internal/controller"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 )
 
-// starter starts a language once the API server serves its kinds.
+// starter starts a language once the API server serves its kinds, and lets them
+// be watched.
 type starter struct {
 	mgr    manager.Manager
 	shared *controller.Shared
@@ -37,17 +39,17 @@ func (s *starter) Start(ctx context.Context) error {
 	return controller.Add(ctx, s.mgr, s.shared, s.lang)
 }
 
-// await waits until the API server serves the language's kinds; false if ctx
+// await waits until nothing stands in the way of the language; false if ctx
 // ended first.
 func (s *starter) await(ctx context.Context, log logr.Logger) bool {
-	for told := false; ; {
-		missing := s.missing()
+	for told := ""; ; {
+		missing, way := s.missing(ctx)
 		if missing == "" {
-			return true
+			return ctx.Err() == nil
 		}
-		if !told {
-			log.Info("waiting for the CustomResourceDefinitions; `tacit crds` prints them", "missing", missing)
-			told = true
+		if told != missing {
+			log.Info(way, "missing", missing)
+			told = missing
 		}
 		select {
 		case <-time.After(s.pause):
@@ -57,27 +59,31 @@ func (s *starter) await(ctx context.Context, log logr.Logger) bool {
 	}
 }
 
-// missing names a kind of the language that is not served, or why that
-// cannot be told; empty if all are.
-func (s *starter) missing() string {
-	var kinds []dialect.Kind
+// missing names what stands in the way of watching a kind of the language, and
+// the way out; both are empty if nothing does.
+func (s *starter) missing(ctx context.Context) (missing, way string) {
+	var kinds []schema.GroupVersionKind
+	add := func(k dialect.Kind) {
+		if k.Namespaced || s.shared.ClusterScoped {
+			kinds = append(kinds, k.GVK)
+		}
+	}
 	for _, st := range s.lang.Stores {
-		kinds = append(kinds, st.Kind())
+		add(st.Kind())
 	}
 	for _, d := range s.lang.Deliveries {
-		kinds = append(kinds, d.Kind())
+		add(d.Kind())
 	}
-	for _, k := range kinds {
-		if !k.Namespaced && !s.shared.ClusterScoped {
-			continue
-		}
-		_, err := s.mgr.GetRESTMapper().RESTMapping(k.GVK.GroupKind(), k.GVK.Version)
-		switch {
-		case meta.IsNoMatchError(err):
-			return k.GVK.Kind
-		case err != nil:
-			return k.GVK.Kind + " (the API server does not answer)"
+	if s.shared.ClusterScoped {
+		kinds = append(kinds, corev1.SchemeGroupVersion.WithKind("Namespace"))
+	}
+	for _, gvk := range kinds {
+		switch o := s.shared.Rights.Watch(ctx, gvk); {
+		case o.Unserved:
+			return o.Missing, "waiting for the CustomResourceDefinitions; `tacit crds` prints them"
+		case o.Missing != "":
+			return o.Missing, "waiting for a right, without which this language is not served; --without leaves the language out"
 		}
 	}
-	return ""
+	return "", ""
 }

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -225,4 +227,43 @@ func TestTheClusterRoleIsEnough(t *testing.T) {
 	})
 	walk(b)
 	walkOthers(b)
+}
+
+// TestARightThatIsMissingHoldsUpNothingElse: without the rights for one language
+// and one kind of workload, all others are served, and the log says what is
+// missing. Given the right, the language is served too.
+func TestARightThatIsMissingHoldsUpNothingElse(t *testing.T) {
+	t.Parallel()
+	b, cfg := limited(t, "ClusterRoleBinding")
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "tacit-" + b.NS}}
+	if err := b.Get(b.T.Context(), types.NamespacedName{Name: role.Name}, role); err != nil {
+		t.Fatal(err)
+	}
+	rules := slices.Clone(role.Rules)
+	role.Rules = slices.DeleteFunc(slices.Clone(rules), func(r rbacv1.PolicyRule) bool {
+		return slices.Contains(r.Resources, "dopplersecrets") || slices.Contains(r.Resources, "cronjobs")
+	})
+	if err := b.Update(b.T.Context(), role); err != nil {
+		t.Fatal(err)
+	}
+	log, _ := b.Operate(func(o *operator.Options) { o.Config, o.HomeNamespace = cfg, b.NS })
+	walk(b)
+	b.Eventually(func() error {
+		for _, want := range []string{"list dopplersecrets.secrets.doppler.com in the whole cluster", "list cronjobs.batch in the whole cluster"} {
+			if !strings.Contains(log.String(), want) {
+				return fmt.Errorf("the log does not say that it may not %s", want)
+			}
+		}
+		return nil
+	})
+	role.Rules = rules
+	if err := b.Update(b.T.Context(), role); err != nil {
+		t.Fatal(err)
+	}
+	b.Eventually(func() error {
+		if !strings.Contains(log.String(), "msg=serving language=doppler") {
+			return errors.New("doppler is not served")
+		}
+		return nil
+	})
 }

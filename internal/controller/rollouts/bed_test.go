@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
@@ -29,6 +30,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/tacit-secrets/tacit/internal/controller/objects"
+	"github.com/tacit-secrets/tacit/internal/controller/rights"
 	"github.com/tacit-secrets/tacit/internal/controller/rollouts"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/dialect/dopplerreload"
@@ -149,6 +151,9 @@ func (b *bed) operate(change func(*setup)) *running {
 	if s.Pause == 0 {
 		s.Pause = 50 * time.Millisecond
 	}
+	reviews, err := authorizationv1client.NewForConfigAndClient(s.config, mgr.GetHTTPClient())
+	b.must(err)
+	s.Rights = &rights.Checker{Mapper: mgr.GetRESTMapper(), Reviews: reviews.SelfSubjectAccessReviews(), Namespaces: []string{b.ns}}
 	r, err := rollouts.Add(mgr, s.Options)
 	b.must(err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -9,7 +9,6 @@ package rollouts
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/tacit-secrets/tacit/internal/controller/rights"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine/rollout"
@@ -63,9 +63,8 @@ type Options struct {
 	Secrets, ConfigMaps Objects
 	// Core reads the data of Secrets and ConfigMaps.
 	Core corev1client.CoreV1Interface
-	// Kinds of workload that are served, such as Deployment; default all. The
-	// operator must have the right to list and watch each.
-	Kinds []string
+	// Rights tell which kinds of workload can be watched.
+	Rights *rights.Checker
 	// Window is how long a change waits for others to join its rollout, since
 	// the last of them, and MaxWindow since the first; default 50ms and 500ms.
 	Window, MaxWindow time.Duration
@@ -77,8 +76,7 @@ type Options struct {
 	// Patience is how long another operator, with another key, that has recorded
 	// last what a workload runs with is left to see to a change; default 1m.
 	Patience time.Duration
-	// Pause between looks for kinds that the API server does not serve yet;
-	// default 1m.
+	// Pause between looks for kinds that cannot be watched yet; default 1m.
 	Pause time.Duration
 }
 
@@ -140,25 +138,14 @@ func Add(mgr manager.Manager, o Options) (*Rollouts, error) {
 			return nil, fmt.Errorf("watch %ss: %w", kind, err)
 		}
 	}
-	later := &later{mgr: mgr, controller: c, pause: o.Pause}
-	for _, gvk := range rollout.Kinds() {
-		if len(o.Kinds) > 0 && !slices.Contains(o.Kinds, gvk.Kind) {
-			continue
-		}
-		source := &workloadSource{reconciler: r, cache: mgr.GetCache(), kind: gvk.Kind}
-		if gvk.Group == "argoproj.io" {
-			later.kinds = append(later.kinds, source)
-			continue
-		}
-		if err := c.Watch(source); err != nil {
-			return nil, fmt.Errorf("watch %ss: %w", gvk.Kind, err)
-		}
-	}
 	if err := mgr.Add(c); err != nil {
 		return nil, fmt.Errorf("add rollouts: %w", err)
 	}
-	if err := mgr.Add(later); err != nil {
-		return nil, fmt.Errorf("add the look for Argo Rollouts: %w", err)
+	for _, gvk := range rollout.Kinds() {
+		source := &workloadSource{reconciler: r, cache: mgr.GetCache(), kind: gvk.Kind}
+		if err := mgr.Add(&later{source, o.Rights, c, mgr.GetLogger().WithName("rollouts"), o.Pause}); err != nil {
+			return nil, fmt.Errorf("add the watch of %ss: %w", gvk.Kind, err)
+		}
 	}
 	return &Rollouts{r}, nil
 }

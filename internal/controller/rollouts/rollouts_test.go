@@ -7,6 +7,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
@@ -82,18 +85,35 @@ func TestWhoDoesNotAskIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestOnlyTheKindsThatAreServed(t *testing.T) {
+// TestARightThatIsMissingHoldsUpItsKindAlone, and that until it is there.
+func TestARightThatIsMissingHoldsUpItsKindAlone(t *testing.T) {
 	t.Parallel()
 	b := served(t, auto)
 	b.apply(workload("StatefulSet", "db", auto, "Secret/app"))
-	b.operate(func(s *setup) { s.Kinds = []string{"Deployment"} })
+	all := []string{"*"}
+	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: b.ns, Name: "operator"}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{"", "batch"}, Resources: all, Verbs: all},
+		{APIGroups: []string{"apps"}, Resources: []string{"deployments", "daemonsets"}, Verbs: all},
+	}}
+	b.must(b.Create(t.Context(), role))
+	b.must(b.Create(t.Context(), &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.ns, Name: "operator"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "operator"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: b.ns}},
+	}))
+	b.operate(func(s *setup) {
+		s.config = rest.CopyConfig(s.config)
+		s.config.Impersonate.UserName = b.ns
+	})
 	b.recorded("Deployment", "web", "Secret/app")
 	b.secret("app", "two")
 	b.marked("web", variable, "")
-	b.settled()
-	if _, known := rollout.ReadRecord(b.get("StatefulSet", "db").GetAnnotations()); known {
+	if b.get("StatefulSet", "db").GetAnnotations()[rollout.Recorded] != "" {
 		t.Error("a StatefulSet was written to")
 	}
+	role.Rules[1].Resources = all
+	b.must(b.Update(t.Context(), role))
+	b.recorded("StatefulSet", "db", "Secret/app")
 }
 
 func TestARestartOfTheOperatorRestartsNobody(t *testing.T) {

@@ -5,15 +5,15 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
+	"github.com/go-logr/logr"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/tacit-secrets/tacit/internal/controller/rights"
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/engine/rollout"
 )
@@ -122,34 +122,29 @@ func (s *objectSource) WaitForSync(ctx context.Context) error {
 	}
 }
 
-// later watches kinds that the API server may not serve, once it does.
+// later watches a kind once the API server serves it, and lets it be watched:
+// the other kinds do not wait for it.
 type later struct {
-	mgr        manager.Manager
+	*workloadSource
+	rights     *rights.Checker
 	controller controller.TypedController[delivery.Workload]
-	kinds      []*workloadSource
+	log        logr.Logger
 	pause      time.Duration
 }
 
 // Start implements manager.Runnable.
 func (l *later) Start(ctx context.Context) error {
-	for {
-		var missing []*workloadSource
-		for _, s := range l.kinds {
-			gvk, _ := rollout.KindOf(s.kind)
-			_, err := l.mgr.GetRESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
-			if err != nil {
-				if !meta.IsNoMatchError(err) {
-					l.mgr.GetLogger().Info("cannot tell whether a kind is served; trying again", "kind", s.kind)
-				}
-				missing = append(missing, s)
-				continue
-			}
-			if err := l.controller.Watch(s); err != nil {
-				return err
-			}
+	gvk, _ := rollout.KindOf(l.kind)
+	for told := ""; ; {
+		o := l.rights.Watch(ctx, gvk)
+		if o.Missing == "" {
+			return l.controller.Watch(l.workloadSource)
 		}
-		if l.kinds = missing; len(missing) == 0 {
-			return nil
+		// Argo's kind is served in few clusters.
+		if !o.Unserved && o.Missing != told {
+			l.log.Info("waiting for a right, without which workloads of this kind are not restarted; --no-rollouts does without",
+				"kind", l.kind, "missing", o.Missing)
+			told = o.Missing
 		}
 		select {
 		case <-time.After(l.pause):
