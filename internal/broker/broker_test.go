@@ -135,22 +135,24 @@ func TestNobodyGetsAValueOlderThanTheRequest(t *testing.T) {
 
 func TestStoresAndReferentNamespacesShareNothing(t *testing.T) {
 	t.Parallel()
-	s := &store{}
-	b := newBroker(s, broker.Limits{})
-	referent := describe("r")
-	referent.Config = config{referent: true}
-	asked := time.Now()
-	for _, read := range []struct {
-		store *delivery.Store
-		ns    string
-	}{{describe("a"), "x"}, {describe("a"), "y"}, {describe("b"), "x"}, {referent, "x"}, {referent, "y"}} {
-		if _, err := b.Read(t.Context(), read.store, read.ns, backend.Ref{Key: "k"}, asked); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{}
+		b := newBroker(s, broker.Limits{})
+		referent := describe("r")
+		referent.Config = config{referent: true}
+		asked := time.Now()
+		for _, read := range []struct {
+			store *delivery.Store
+			ns    string
+		}{{describe("a"), "x"}, {describe("a"), "y"}, {describe("b"), "x"}, {referent, "x"}, {referent, "y"}} {
+			if _, err := b.Read(t.Context(), read.store, read.ns, backend.Ref{Key: "k"}, asked); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	if s.opened != 4 || s.reads != 4 {
-		t.Errorf("%d sessions and %d reads, want 4 and 4: only the cluster store's own identity serves two namespaces", s.opened, s.reads)
-	}
+		if s.opened != 4 || s.reads != 4 {
+			t.Errorf("%d sessions and %d reads, want 4 and 4: only the cluster store's own identity serves two namespaces", s.opened, s.reads)
+		}
+	})
 }
 
 func TestAChangedStoreGetsANewSession(t *testing.T) {
@@ -383,16 +385,18 @@ func TestAReadersSessionEndsWithItsNamespaceOrUnused(t *testing.T) {
 
 func TestAnOlderGenerationDoesNotEndANewerSession(t *testing.T) {
 	t.Parallel()
-	s := &store{}
-	b := newBroker(s, broker.Limits{})
-	before, after := describe("a"), describe("a")
-	after.Object.Generation = 2
-	for i, st := range []*delivery.Store{before, after, before, after, before} {
-		if _, err := b.Read(t.Context(), st, "ns", backend.Ref{Key: fmt.Sprint(i)}, time.Now()); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{}
+		b := newBroker(s, broker.Limits{})
+		before, after := describe("a"), describe("a")
+		after.Object.Generation = 2
+		for i, st := range []*delivery.Store{before, after, before, after, before} {
+			if _, err := b.Read(t.Context(), st, "ns", backend.Ref{Key: fmt.Sprint(i)}, time.Now()); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	if s.opened != 2 {
-		t.Errorf("%d sessions, want 2", s.opened)
-	}
+		if s.opened != 2 {
+			t.Errorf("%d sessions, want 2", s.opened)
+		}
+	})
 }

@@ -335,27 +335,29 @@ func TestWhatABackendCannotIsSaid(t *testing.T) {
 
 func TestOneReadServesAllPartsOfABundle(t *testing.T) {
 	t.Parallel()
-	l := &lender{bundles: true}
-	b := lending(l, nil)
-	asked := time.Now()
-	read := func(key string) (backend.Document, error) {
-		return b.Read(t.Context(), describe("a"), "ns", backend.Ref{Key: key}, asked)
-	}
-	for key, want := range map[string]string{"A": "a", "B": "b"} {
-		doc, err := read(key)
-		if err != nil || string(doc.Value.Reveal()) != want || doc.Fields != nil {
-			t.Errorf("%s: %q and %d fields, %v; want %q alone", key, doc.Value.Reveal(), len(doc.Fields), err, want)
+	synctest.Test(t, func(t *testing.T) {
+		l := &lender{bundles: true}
+		b := lending(l, nil)
+		asked := time.Now()
+		read := func(key string) (backend.Document, error) {
+			return b.Read(t.Context(), describe("a"), "ns", backend.Ref{Key: key}, asked)
 		}
-	}
-	if doc, err := read(""); err != nil || len(doc.Fields) != 2 {
-		t.Errorf("the whole: %d fields, %v", len(doc.Fields), err)
-	}
-	if _, err := read("C"); backend.KindOf(err) != backend.NotFound || err.Error() != `the store holds no "C"` {
-		t.Errorf("a part that is not there: %v", err)
-	}
-	if !slices.Equal(l.keys, []string{"all"}) {
-		t.Errorf("read %q, want the bundle once", l.keys)
-	}
+		for key, want := range map[string]string{"A": "a", "B": "b"} {
+			doc, err := read(key)
+			if err != nil || string(doc.Value.Reveal()) != want || doc.Fields != nil {
+				t.Errorf("%s: %q and %d fields, %v; want %q alone", key, doc.Value.Reveal(), len(doc.Fields), err, want)
+			}
+		}
+		if doc, err := read(""); err != nil || len(doc.Fields) != 2 {
+			t.Errorf("the whole: %d fields, %v", len(doc.Fields), err)
+		}
+		if _, err := read("C"); backend.KindOf(err) != backend.NotFound || err.Error() != `the store holds no "C"` {
+			t.Errorf("a part that is not there: %v", err)
+		}
+		if !slices.Equal(l.keys, []string{"all"}) {
+			t.Errorf("read %q, want the bundle once", l.keys)
+		}
+	})
 }
 
 func TestInlineStoresGoUnusedOrWithTheirNamespace(t *testing.T) {

@@ -103,19 +103,18 @@ func TestSearchesShareWhatMayRunAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := documents(20, 100)
-		var now, most atomic.Int32
+		var reads crowd
 		r.before = func(context.Context, string) error {
-			now.Add(1)
-			defer now.Add(-1)
+			reads.enter()
+			defer reads.leave()
 			time.Sleep(time.Second) // until all that may have begun
-			most.Store(max(most.Load(), now.Load()))
 			return nil
 		}
 		if _, err := run(t, r, fetch.Options{Parallel: 2}, found("k"), found("0"), found("")); err != nil {
 			t.Fatal(err)
 		}
-		if got := most.Load(); got != 2 {
-			t.Errorf("%d reads at once, want 2", got)
+		if reads.most != 2 {
+			t.Errorf("%d reads at once, want 2", reads.most)
 		}
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,13 +178,13 @@ func TestFetchIsBounded(t *testing.T) {
 		sources = append(sources, value(key, key, ""))
 	}
 	r := store(kv...)
-	var now, most atomic.Int32
+	var reads crowd
 	arrived := make(chan struct{}, 100)
 	var once sync.Once
 	full := make(chan struct{})
 	r.before = func(context.Context, string) error {
-		most.Store(max(most.Load(), now.Add(1)))
-		defer now.Add(-1)
+		reads.enter()
+		defer reads.leave()
 		arrived <- struct{}{}
 		if len(arrived) >= 3 {
 			once.Do(func() { close(full) })
@@ -196,8 +195,8 @@ func TestFetchIsBounded(t *testing.T) {
 	if _, err := run(t, r, fetch.Options{Parallel: 3}, sources...); err != nil {
 		t.Fatal(err)
 	}
-	if got := most.Load(); got != 3 {
-		t.Errorf("%d reads at once, want 3", got)
+	if reads.most != 3 {
+		t.Errorf("%d reads at once, want 3", reads.most)
 	}
 	_, err := run(t, r, fetch.Options{MaxBytes: 4000}, sources...)
 	wantError(t, err, delivery.Malformed, "more than 4000 bytes")

@@ -23,6 +23,25 @@ const canary = "canary-7f3a"
 
 var vault = delivery.StoreRef{Kind: "ClusterSecretStore", Name: "vault"}
 
+// crowd counts those who are at something at once.
+type crowd struct {
+	mu        sync.Mutex
+	now, most int
+}
+
+func (c *crowd) enter() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now++
+	c.most = max(c.most, c.now)
+}
+
+func (c *crowd) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now--
+}
+
 // memory is a Reader over a map. Keys in fail fail with their error.
 type memory struct {
 	mu      sync.Mutex

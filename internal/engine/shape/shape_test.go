@@ -16,6 +16,9 @@ import (
 
 const canary = "canary-7f3a"
 
+// unhurried are the usual limits but for the time: a busy machine may take more.
+var unhurried = shape.Limits{Time: 5 * time.Minute}
+
 var read = secret.Data{
 	"user": secret.NewString("app"), "password": secret.NewString(canary),
 	"b64": secret.NewString("AP8="), "bin": secret.New([]byte{0, 0xff}),
@@ -122,7 +125,7 @@ func TestRender(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := shape.Render(t.Context(), of(c.tpl), read, cluster.lookup, shape.Limits{})
+			got, err := shape.Render(t.Context(), of(c.tpl), read, cluster.lookup, unhurried)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +145,7 @@ func TestRenderLeavesItsInputAlone(t *testing.T) {
 	t.Parallel()
 	in := secret.Data{"a": secret.NewString("1")}
 	for _, tpl := range []*delivery.Template{nil, {}, {Merge: true, Data: texts{"b": "2"}}} {
-		got, err := shape.Render(t.Context(), of(tpl), in, nil, shape.Limits{})
+		got, err := shape.Render(t.Context(), of(tpl), in, nil, unhurried)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +199,7 @@ func TestRenderErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := shape.Render(t.Context(), of(c.tpl), read, cluster.lookup, shape.Limits{})
+			got, err := shape.Render(t.Context(), of(c.tpl), read, cluster.lookup, unhurried)
 			var e *delivery.Error
 			if !errors.As(err, &e) || e.Kind != delivery.ShapeFailed {
 				t.Fatalf("error %#v", err)
@@ -222,14 +225,14 @@ func TestRenderKeepsWhatTheLookupSays(t *testing.T) {
 	cause := &delivery.Error{Kind: delivery.Unavailable, Message: "the API server is away", RetryAfter: time.Minute}
 	lookup := func(context.Context, string, string, string) (secret.Value, error) { return secret.Value{}, cause }
 	tpl := &delivery.Template{From: []delivery.TemplateFrom{object("Secret", "s", delivery.TemplateItem{Key: "k"})}}
-	_, err := shape.Render(t.Context(), of(tpl), read, lookup, shape.Limits{})
+	_, err := shape.Render(t.Context(), of(tpl), read, lookup, unhurried)
 	var e *delivery.Error
 	if !errors.As(err, &e) || e.RetryAfter != time.Minute || !errors.Is(err, cause) || !strings.HasSuffix(e.Message, `Secret "s", key "k": the API server is away`) {
 		t.Errorf("error %#v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = shape.Render(ctx, delivery.Shape{Template: &delivery.Template{Data: texts{"a": "b"}}}, read, nil, shape.Limits{})
+	_, err = shape.Render(ctx, delivery.Shape{Template: &delivery.Template{Data: texts{"a": "b"}}}, read, nil, unhurried)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -242,7 +245,7 @@ func BenchmarkRender(b *testing.B) {
 	}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := shape.Render(b.Context(), of(tpl), read, nil, shape.Limits{}); err != nil {
+		if _, err := shape.Render(b.Context(), of(tpl), read, nil, unhurried); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -273,7 +276,7 @@ func TestKeys(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := shape.Render(t.Context(), c.shape, in, nil, shape.Limits{})
+			got, err := shape.Render(t.Context(), c.shape, in, nil, unhurried)
 			if c.fault != "" {
 				if delivery.KindOf(err) != delivery.ShapeFailed || !strings.Contains(err.Error(), c.fault) {
 					t.Errorf("error %v", err)

@@ -103,7 +103,7 @@ func TestBombsAreDefused(t *testing.T) {
 				t.Error("it was rendered")
 			}
 			t.Log(err)
-			if took := time.Since(start); took > 20*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("it took %s", took)
 			}
 			if err != nil && strings.Contains(err.Error(), canary) {
@@ -118,15 +118,21 @@ func TestBombsAreDefused(t *testing.T) {
 	}
 }
 
-// Functions that take long are priced by the time that they take.
+// Functions that take long are priced by the time that they take, lest a
+// template call them for as long as it has steps.
 func TestDearFunctions(t *testing.T) {
 	t.Parallel()
-	for name, call := range map[string]string{
-		"bcrypt": `bcrypt "x"`, "genPrivateKey": `genPrivateKey "rsa"`, "genCA": `genCA "x" 1`,
-		"derivePassword": `derivePassword 1 "long" "p" "u" "s"`,
+	for name, c := range map[string]struct {
+		call  string
+		steps int // of one call and a half
+	}{
+		"bcrypt":         {`bcrypt "x"`, 22_000},
+		"genPrivateKey":  {`genPrivateKey "rsa"`, 150_000},
+		"genCA":          {`genCA "x" 1`, 90_000},
+		"derivePassword": {`derivePassword 1 "long" "p" "u" "s"`, 150_000},
 	} {
-		_, err := render(t, `{{ range 100 }}{{ $x := `+call+` }}{{ end }}`, tmpl.Limits{Steps: 200_000})
-		if err == nil || !strings.Contains(err.Error(), name+": takes more than 200000 steps") && !strings.Contains(err.Error(), name+": takes longer") {
+		_, err := render(t, `{{ range 100 }}{{ $x := `+c.call+` }}{{ end }}`, tmpl.Limits{Steps: c.steps, Time: unhurried.Time})
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%s: takes more than %d steps", name, c.steps)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -144,7 +150,7 @@ func TestFairTemplatesPass(t *testing.T) {
 		"a large value": `{{ $x := repeat 500000 "x" }}{{ $x | b64enc | b64dec | sha256sum }}`,
 		"two keys":      `{{ genPrivateKey "ecdsa" | len }}{{ bcrypt "x" | len }}`,
 	} {
-		if _, err := render(t, text, tmpl.Limits{}); err != nil {
+		if _, err := render(t, text, unhurried); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -167,7 +173,7 @@ func FuzzTemplate(f *testing.F) {
 		lim := tmpl.Limits{Steps: 20_000, Memory: 4 << 20, Output: 1 << 16, Time: time.Second}
 		start := time.Now()
 		_, err := render(t, text, lim)
-		if took := time.Since(start); took > 8*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("it took %s", took)
 		}
 		if err == nil {

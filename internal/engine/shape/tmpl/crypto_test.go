@@ -89,7 +89,7 @@ var family = sync.OnceValue(func() (f struct{ root, middle, leaf *pair }) {
 
 func call(t *testing.T, text string, v map[string]string) (string, error) {
 	t.Helper()
-	out, err := tmpl.Start(t.Context(), tmpl.Limits{}).Render(tmpl.Source{Text: text}, v, false)
+	out, err := tmpl.Start(t.Context(), unhurried).Render(tmpl.Source{Text: text}, v, false)
 	return string(out), err
 }
 

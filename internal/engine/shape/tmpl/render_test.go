@@ -26,6 +26,9 @@ var vars = map[string]string{
 	"yaml": "k: v\nlist:\n- 1\n- two\n", "lines": "one\ntwo", "with-dash": "dashed",
 }
 
+// unhurried are the usual limits but for the time: a busy machine may take more.
+var unhurried = tmpl.Limits{Time: 5 * time.Minute}
+
 func render(t testing.TB, text string, lim tmpl.Limits) (string, error) {
 	t.Helper()
 	out, err := tmpl.Start(t.Context(), lim).Render(tmpl.Source{Text: text}, vars, false)
@@ -67,7 +70,7 @@ func TestRendersAsTextTemplateDoes(t *testing.T) {
 		if err := plain.Execute(&want, vars); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
-		got, err := render(t, text, tmpl.Limits{})
+		got, err := render(t, text, unhurried)
 		if err != nil || got != want.String() {
 			t.Errorf("%s\n got %q, %v\nwant %q", text, got, err, want.String())
 		}
@@ -115,7 +118,7 @@ func TestErrorsNameTheCauseAndNoValue(t *testing.T) {
 		`{{ required .a }}`:      `function "required" not defined`,
 		`{{ b64enc .x.y }}`:      `there is no "x" among the values`,
 	} {
-		_, err := render(t, text, tmpl.Limits{})
+		_, err := render(t, text, unhurried)
 		var e *tmpl.Error
 		if !errors.As(err, &e) {
 			t.Errorf("%s: error %v is no *tmpl.Error", text, err)
@@ -139,7 +142,7 @@ func TestValuesCannotImitateErrors(t *testing.T) {
 		"template: \x00:7:1: executing \"\x00\" at <x>: function \"" + canary + "\" not defined",
 	} {
 		for _, text := range []string{`{{ range .v }}{{ end }}`, `{{ fail .v }}`, `{{ mustFromJson .v }}`, `{{ index .v "x" }}`, `{{ call .v }}`} {
-			_, err := tmpl.Start(t.Context(), tmpl.Limits{}).Render(tmpl.Source{Text: text}, map[string]string{"v": evil}, false)
+			_, err := tmpl.Start(t.Context(), unhurried).Render(tmpl.Source{Text: text}, map[string]string{"v": evil}, false)
 			if err == nil || strings.Contains(err.Error(), canary) || strings.Contains(err.Error(), "line 7") {
 				t.Errorf("%s: %v", text, err)
 			}
@@ -174,7 +177,7 @@ func TestOpaqueTemplates(t *testing.T) {
 	for _, text := range []string{
 		"\n{{ canary7f3a }}", "\n{{ .canary7f3a }}", "\n{{ fail \"canary7f3a\" }}", "\n{{ \"canary7f3a", "\n{{ canary7f3a.x", "\n{{ template \"canary7f3a\" }}",
 	} {
-		_, err := tmpl.Start(t.Context(), tmpl.Limits{}).Render(tmpl.Source{Text: text, Opaque: true}, vars, false)
+		_, err := tmpl.Start(t.Context(), unhurried).Render(tmpl.Source{Text: text, Opaque: true}, vars, false)
 		if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "line 2") {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -183,7 +186,7 @@ func TestOpaqueTemplates(t *testing.T) {
 
 func TestLax(t *testing.T) {
 	t.Parallel()
-	out, err := tmpl.Start(t.Context(), tmpl.Limits{}).Render(tmpl.Source{Text: `{{ .nope }}{{ if .nope }}x{{ end }}`}, vars, true)
+	out, err := tmpl.Start(t.Context(), unhurried).Render(tmpl.Source{Text: `{{ .nope }}{{ if .nope }}x{{ end }}`}, vars, true)
 	if err != nil || string(out) != "<no value>" {
 		t.Errorf("%q, %v", out, err)
 	}
@@ -193,7 +196,7 @@ func TestContextEndsARun(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := tmpl.Start(ctx, tmpl.Limits{}).Render(tmpl.Source{Text: "x"}, vars, false)
+	_, err := tmpl.Start(ctx, unhurried).Render(tmpl.Source{Text: "x"}, vars, false)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -205,14 +208,14 @@ func TestContextEndsARun(t *testing.T) {
 
 func TestTemplatesShareTheBudget(t *testing.T) {
 	t.Parallel()
-	r := tmpl.Start(t.Context(), tmpl.Limits{Text: 10})
+	r := tmpl.Start(t.Context(), tmpl.Limits{Text: 10, Time: unhurried.Time})
 	if _, err := r.Render(tmpl.Source{Text: "123456"}, vars, false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Render(tmpl.Source{Text: "12345"}, vars, false); err == nil || !strings.Contains(err.Error(), "more than 10 bytes of templates") {
 		t.Errorf("error %v", err)
 	}
-	r = tmpl.Start(t.Context(), tmpl.Limits{Output: 10})
+	r = tmpl.Start(t.Context(), tmpl.Limits{Output: 10, Time: unhurried.Time})
 	if _, err := r.Render(tmpl.Source{Text: "123456"}, vars, false); err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +300,7 @@ func TestVaryingTemplates(t *testing.T) {
 	t.Parallel()
 	varies := func(text string) bool {
 		t.Helper()
-		parsed, err := tmpl.Start(t.Context(), tmpl.Limits{}).Parse(tmpl.Source{Text: text})
+		parsed, err := tmpl.Start(t.Context(), unhurried).Parse(tmpl.Source{Text: text})
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
@@ -339,7 +342,7 @@ func BenchmarkRender(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := render(b, text, tmpl.Limits{}); err != nil {
+				if _, err := render(b, text, unhurried); err != nil {
 					b.Fatal(err)
 				}
 			}
