@@ -9,6 +9,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/engine"
 )
 
 // listener is a language that counts what it is told.
@@ -48,7 +49,8 @@ func TestALanguageIsToldNewsAlone(t *testing.T) {
 		obj := partial("Secret")
 		obj.SetName("app")
 		woken := wake{asked: time.Now(), store: true}
-		if _, err := r.conclude(t.Context(), obj, &delivery.Delivery{}, memory{}, woken, c.out); err != nil {
+		run := &turn{Job: engine.Job{Plan: &delivery.Delivery{}}, obj: obj, woken: woken}
+		if _, err := r.conclude(t.Context(), run, c.out); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if news := lang.told == 1; lang.told > 1 || news != c.news {

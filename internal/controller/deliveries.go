@@ -3,9 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
-	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -44,7 +42,6 @@ var (
 
 // Reconcile implements reconcile.Reconciler.
 func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
-	now := r.Now()
 	obj, err := r.objects.get(ctx, req.NamespacedName)
 	if err != nil {
 		if client.IgnoreNotFound(err) == nil {
@@ -55,44 +52,39 @@ func (r *deliveryReconciler) Reconcile(ctx context.Context, req reconcile.Reques
 	if !obj.GetDeletionTimestamp().IsZero() {
 		return r.goes(ctx, obj)
 	}
-	mem := r.memories.of(req.NamespacedName, obj.GetUID())
-	if target.Older(obj.GetResourceVersion(), mem.status) {
+	t := &turn{obj: obj, mem: r.memories.of(req.NamespacedName, obj.GetUID()), now: r.Now()}
+	if target.Older(obj.GetResourceVersion(), t.mem.status) {
 		return reconcile.Result{RequeueAfter: cacheLag}, nil
 	}
-	woken := r.woken(req.NamespacedName, &mem, now)
-	r.Metrics.began(r.name, woken.asked, now)
+	t.woken = r.woken(t)
+	r.Metrics.began(r.name, t.woken.asked, t.now)
 
 	plan, err := r.dialect.Translate(obj)
 	if err == nil && r.kind.Annotated && plan.Destination.Name == "" {
 		return r.gone(ctx, req.NamespacedName)
 	}
-	job := engine.Job{Plan: &plan, OwnerOf: r.ownerOf}
+	t.Job = engine.Job{Plan: &plan, OwnerOf: r.ownerOf, Record: func(ctx context.Context, lease delivery.Lease) error {
+		return r.record(ctx, t, lease)
+	}}
 	if err == nil {
-		job.Places, job.Unwanted, err = r.places(ctx, &plan, &mem)
+		t.Places, t.Unwanted, err = r.places(ctx, &plan, &t.mem)
 	}
 	if err == nil {
-		r.tellFollowers(req.NamespacedName, &plan.Destination, job.Places)
-		if idle := r.idle(ctx, &job, &mem, woken, now); idle != atOnce {
-			r.quarrel(ctx, obj, &job, &mem)
-			r.memories.keep(req.NamespacedName, mem)
+		r.tellFollowers(req.NamespacedName, &plan.Destination, t.Places)
+		if idle := r.idle(ctx, t); idle != atOnce {
+			r.quarrel(ctx, t)
+			r.memories.keep(req.NamespacedName, t.mem)
 			return reconcile.Result{RequeueAfter: idle, Priority: &byTimer}, nil
 		}
-		if obj, err = r.guard(ctx, obj, plan.Finalizer); err != nil {
-			r.wakes.ask(req.NamespacedName, woken)
-			r.memories.keep(req.NamespacedName, mem)
+		if err := r.guard(ctx, t); err != nil {
 			return reconcile.Result{}, err
 		}
 	}
-	job.Record = func(ctx context.Context, lease delivery.Lease) error {
-		var err error
-		obj, err = r.record(ctx, obj, &mem, lease)
-		return err
-	}
-	out := r.run(ctx, &job, &mem, woken, err)
+	out := r.run(ctx, t, err)
 	if ctx.Err() != nil {
 		return reconcile.Result{}, ctx.Err()
 	}
-	return r.conclude(ctx, obj, &plan, mem, woken, out)
+	return r.conclude(ctx, t, out)
 }
 
 // readsObjects reports that the plan reads objects of the cluster, of which a
@@ -116,27 +108,27 @@ func templates(plan *delivery.Delivery) []*delivery.TemplateObject {
 }
 
 // woken says why the object runs and since when.
-func (r *deliveryReconciler) woken(name types.NamespacedName, mem *memory, now time.Time) wake {
-	if w, ok := r.wakes.take(name); ok {
+func (r *deliveryReconciler) woken(t *turn) wake {
+	if w, ok := r.wakes.take(t.name()); ok {
 		return w
 	}
 	// A timer: the refresh was asked for when it was due, the same moment
 	// for all that share its slot.
-	if !mem.due.IsZero() && !mem.due.After(now) && mem.failures == 0 {
-		return wake{asked: mem.due}
+	if due := t.mem.due; !due.IsZero() && !due.After(t.now) && t.mem.failures == 0 {
+		return wake{asked: due}
 	}
-	return wake{asked: now}
+	return wake{asked: t.now}
 }
 
 // run runs the plan, unless err says already why it cannot.
-func (r *deliveryReconciler) run(ctx context.Context, job *engine.Job, mem *memory, woken wake, err error) delivery.Outcome {
-	plan := job.Plan
+func (r *deliveryReconciler) run(ctx context.Context, t *turn, err error) delivery.Outcome {
+	plan := t.Plan
 	// Before the run, so that a store which changes meanwhile is noticed.
 	used := r.access.fingerprint(ctx, plan)
 	if err == nil {
 		var stores map[delivery.StoreRef]*delivery.Store
 		stores, err = r.access.stores(ctx, plan)
-		job.Stores = &reader{r.Broker, stores, plan.Object.Namespace, woken.asked}
+		t.Stores = &reader{r.Broker, stores, plan.Object.Namespace, t.woken.asked}
 	}
 	switch {
 	case errors.Is(err, errOtherClass):
@@ -146,17 +138,17 @@ func (r *deliveryReconciler) run(ctx context.Context, job *engine.Job, mem *memo
 	case err != nil:
 		return delivery.Outcome{Result: delivery.Failed, Err: asFailure(err), Destination: delivery.DestinationOutcome{Bound: plan.Destination.Bound}, At: r.Now()}
 	}
-	out := r.Engine.Run(ctx, *job)
-	mem.targets = remember(job.Places)
+	out := r.Engine.Run(ctx, t.Job)
+	t.mem.targets = remember(t.Places)
 	if out.Err == nil {
-		mem.stores = used
-		for _, p := range job.Unwanted {
+		t.mem.stores = used
+		for _, p := range t.Unwanted {
 			if p.Seen != nil {
-				mem.spare(p.Place, p.Seen.ResourceVersion)
+				t.mem.spare(p.Place, p.Seen.ResourceVersion)
 			}
 		}
 	} else {
-		mem.targets = mem.targets.with(job.Unwanted)
+		t.mem.targets = t.mem.targets.with(t.Unwanted)
 	}
 	if r.Reloadable != nil && plan.Destination.Kind != objects.ConfigMap && plan.Destination.Spread == nil && plan.Destination.Name != "" {
 		out.Rollout.Reloadable = r.Reloadable(plan.Destination.Namespace, plan.Destination.Name)

@@ -5,43 +5,42 @@ import (
 	"time"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
-	"github.com/tacit-secrets/tacit/internal/engine"
 )
 
 // atOnce stands for "now" where idle answers how long nothing needs to be done.
 const atOnce time.Duration = -1
 
 // idle returns how long the object can be left alone, or atOnce.
-func (r *deliveryReconciler) idle(ctx context.Context, job *engine.Job, mem *memory, woken wake, now time.Time) time.Duration {
-	plan := job.Plan
+func (r *deliveryReconciler) idle(ctx context.Context, t *turn) time.Duration {
+	plan, mem, now := t.Plan, &t.mem, t.now
 	s := &plan.Schedule
 	last, current := s.LastRun, s.Current
 	if mem.at.After(last) {
 		last, current = mem.at, mem.done == s.Fingerprint
 	}
-	job.Intact = r.intact(job, mem, current)
-	job.Settled = mem.failures == 0 && current && !(s.Failing && mem.at.IsZero())
-	if wait := mem.quietUntil.Sub(now); mem.failures > 0 && wait > 0 && mem.tried == s.Fingerprint && !woken.deliberate() {
+	t.Intact = r.intact(t, current)
+	t.Settled = mem.failures == 0 && current && !(s.Failing && mem.at.IsZero())
+	if wait := mem.quietUntil.Sub(now); mem.failures > 0 && wait > 0 && mem.tried == s.Fingerprint && !t.woken.deliberate() {
 		return wait
 	}
 	switch {
-	case mem.failures > 0, mem.untold > 0, mem.repairs.told && job.Intact, s.Failing && mem.at.IsZero(), due(plan, current, last, now):
+	case mem.failures > 0, mem.untold > 0, mem.repairs.told && t.Intact, s.Failing && mem.at.IsZero(), due(plan, current, last, now):
 		return atOnce
-	case !settled(s, current) && r.outdated(ctx, plan, mem, woken):
+	case !settled(s, current) && r.outdated(ctx, t):
 		return atOnce
-	case !job.Intact:
-		if r.unseen(job) {
+	case !t.Intact:
+		if r.unseen(t) {
 			return cacheLag
 		}
-		if r.recognise(ctx, job, mem) {
+		if r.recognise(ctx, t) {
 			if mem.repairs.told {
 				return atOnce // to take it back
 			}
 			break
 		}
-		_, seen := disputed(job)
+		_, seen := t.disputed()
 		wait := mem.repairs.wait(seen, now)
-		if mem.repairs.waits = wait > 0 && (!unmet(job) || mem.repairs.war()); mem.repairs.waits {
+		if mem.repairs.waits = wait > 0 && (!t.unmet() || mem.repairs.war()); mem.repairs.waits {
 			return wait
 		}
 		return atOnce
@@ -66,9 +65,9 @@ func settled(s *delivery.Schedule, current bool) bool {
 
 // outdated reports that what the plan depends on is not what it last ran
 // with, or may not be.
-func (r *deliveryReconciler) outdated(ctx context.Context, plan *delivery.Delivery, mem *memory, woken wake) bool {
-	return woken.force ||
-		woken.access && r.access.denied(ctx, plan) ||
-		woken.store && mem.stores != r.access.fingerprint(ctx, plan) ||
-		mem.at.IsZero() && readsObjects(plan)
+func (r *deliveryReconciler) outdated(ctx context.Context, t *turn) bool {
+	return t.woken.force ||
+		t.woken.access && r.access.denied(ctx, t.Plan) ||
+		t.woken.store && t.mem.stores != r.access.fingerprint(ctx, t.Plan) ||
+		t.mem.at.IsZero() && readsObjects(t.Plan)
 }

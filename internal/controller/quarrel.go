@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/tacit-secrets/tacit/internal/controller/objects"
 	"github.com/tacit-secrets/tacit/internal/delivery"
-	"github.com/tacit-secrets/tacit/internal/engine"
 )
 
 // repairs are the writes to a destination in quick succession: somebody else
@@ -63,32 +61,16 @@ func (r *repairs) wait(seen string, now time.Time) time.Duration {
 	return min(r.last.Add(pause).Sub(now), r.touched.Add(repairWindow).Sub(now))
 }
 
-// disputed is the first place that is not as the last run left it, in the state
-// that it is in.
-func disputed(job *engine.Job) (spot *engine.Spot, seen string) {
-	for i := range job.Places {
-		p := &job.Places[i]
-		switch {
-		case p.Cluster != "":
-		case p.Seen == nil:
-			return p, p.String()
-		case !p.Memory.Knows(p.Seen):
-			return p, p.String() + "@" + p.Seen.ResourceVersion
-		}
-	}
-	return nil, ""
-}
-
 // quarrel has the object say that somebody else writes its destination as
 // often as it does: while it waits, what is there is wrong.
-func (r *deliveryReconciler) quarrel(ctx context.Context, obj client.Object, job *engine.Job, mem *memory) {
-	spot, _ := disputed(job)
-	if !mem.repairs.waits || mem.repairs.told || spot == nil {
+func (r *deliveryReconciler) quarrel(ctx context.Context, t *turn) {
+	spot, _ := t.disputed()
+	if !t.mem.repairs.waits || t.mem.repairs.told || spot == nil {
 		return
 	}
-	dest := &job.Plan.Destination
+	dest := &t.Plan.Destination
 	who := "somebody else"
-	if manager := r.Engine.Writer.WrittenBy(ctx, job.Target(spot)); manager != "" {
+	if manager := r.Engine.Writer.WrittenBy(ctx, t.Target(spot)); manager != "" {
 		who += fmt.Sprintf(" (field manager %q)", manager)
 	}
 	out := delivery.Outcome{
@@ -97,9 +79,9 @@ func (r *deliveryReconciler) quarrel(ctx context.Context, obj client.Object, job
 			"%s writes %s %s as often as it is put right, so that it is put right ever more slowly: let only one of the two write it",
 			who, cmp.Or(dest.Kind, objects.Secret), spot)),
 	}
-	if err := r.report(ctx, obj, mem, out); err != nil {
+	if err := r.report(ctx, t, out); err != nil {
 		log.FromContext(ctx).V(1).Info("a quarrel could not be told", "error", err)
 		return
 	}
-	mem.repairs.told, mem.result = true, out.Result
+	t.mem.repairs.told, t.mem.result = true, out.Result
 }

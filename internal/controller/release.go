@@ -15,13 +15,22 @@ import (
 	"github.com/tacit-secrets/tacit/internal/engine"
 )
 
-// hold puts the finalizer on an object that is about to make what the garbage
-// collector would leave behind.
-func (r *deliveryReconciler) guard(ctx context.Context, obj client.Object, finalizer string) (client.Object, error) {
-	if finalizer == "" || slices.Contains(obj.GetFinalizers(), finalizer) {
-		return obj, nil
+// guard puts the finalizer on an object that is about to make what the garbage
+// collector would leave behind. Without it the object makes nothing, and runs
+// again for the reason that it ran for.
+func (r *deliveryReconciler) guard(ctx context.Context, t *turn) error {
+	finalizer, there := t.Plan.Finalizer, t.obj.GetFinalizers()
+	if finalizer == "" || slices.Contains(there, finalizer) {
+		return nil
 	}
-	return r.setFinalizers(ctx, obj, append(slices.Clone(obj.GetFinalizers()), finalizer))
+	after, err := r.setFinalizers(ctx, t.obj, append(slices.Clone(there), finalizer))
+	if err != nil {
+		r.wakes.ask(t.name(), t.woken)
+		r.memories.keep(t.name(), t.mem)
+		return err
+	}
+	t.obj = after
+	return nil
 }
 
 // goes takes back what an object made that is being deleted, and then lets it
@@ -39,15 +48,15 @@ func (r *deliveryReconciler) goes(ctx context.Context, obj client.Object) (recon
 	}
 	holds := func(f string) bool { return slices.Contains(obj.GetFinalizers(), f) }
 	if slices.ContainsFunc(finalizers, holds) {
-		mem := r.memories.of(name, obj.GetUID())
-		out := r.takeBack(ctx, &plan, &mem, obj.GetDeletionTimestamp().Time)
+		t := &turn{Job: engine.Job{Plan: &plan}, obj: obj, mem: r.memories.of(name, obj.GetUID())}
+		out := r.takeBack(ctx, t)
 		if out.Result == delivery.Failed {
-			mem.failures++
-			if err := r.report(ctx, obj, &mem, out); err != nil {
+			t.mem.failures++
+			if err := r.report(ctx, t, out); err != nil {
 				log.FromContext(ctx).Error(err, "the status could not be written", "object", plan.Object.String())
 			}
-			r.memories.keep(name, mem)
-			return reconcile.Result{RequeueAfter: min(retryAfter(mem.failures, out.Err), lastStoreRetry)}, nil
+			r.memories.keep(name, t.mem)
+			return reconcile.Result{RequeueAfter: min(retryAfter(t.mem.failures, out.Err), lastStoreRetry)}, nil
 		}
 		r.emit(obj, r.dialect.Report(obj.DeepCopyObject().(client.Object), out, r.Now()))
 		r.observe(&plan, &out)
@@ -58,10 +67,11 @@ func (r *deliveryReconciler) goes(ctx context.Context, obj client.Object) (recon
 
 // takeBack deletes what bears the object's marks and revokes what a store lent
 // it. A lease that cannot be revoked any more ends by itself.
-func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delivery, mem *memory, since time.Time) delivery.Outcome {
+func (r *deliveryReconciler) takeBack(ctx context.Context, t *turn) delivery.Outcome {
+	plan := t.Plan
 	out := delivery.Outcome{Result: delivery.Deleted, At: r.Now()}
 	if !plan.Destination.Keep {
-		out = r.takePlaces(ctx, plan, mem)
+		out = r.takePlaces(ctx, plan, &t.mem)
 	}
 	if out.Err != nil || plan.Leases == nil || plan.Leases.Held.IsZero() {
 		return out
@@ -80,7 +90,7 @@ func (r *deliveryReconciler) takeBack(ctx context.Context, plan *delivery.Delive
 	switch kind := delivery.KindOf(err); {
 	case err == nil:
 		out.Lease.Change = delivery.LeaseRevoked
-	case (kind == delivery.Unavailable || kind == delivery.Throttled) && r.Now().Sub(since) < revokePatience:
+	case (kind == delivery.Unavailable || kind == delivery.Throttled) && r.Now().Sub(t.obj.GetDeletionTimestamp().Time) < revokePatience:
 		failure := *asFailure(err)
 		failure.Message += fmt.Sprintf("; the object goes without it after %s", revokePatience)
 		out.Result, out.Err = delivery.Failed, &failure
