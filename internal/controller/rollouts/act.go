@@ -21,7 +21,14 @@ func (r *reconciler) act(ctx context.Context, e *entry, d *decision, mem *memory
 	if len(d.changed) > 0 {
 		act.Marks = d.marks(e, now)
 	}
-	wait, yields := r.yield(ctx, e, d, mem)
+	var wait time.Duration
+	var yields, tell bool
+	if d.differs {
+		wait, yields, tell = mem.rival.yield(d.face, now, r.Patience)
+	}
+	if tell {
+		r.contested(ctx, e, &mem.rival)
+	}
 	if yields {
 		act.Record, act.Marks = nil, nil
 	} else if len(d.changed) > 0 && act.Marks == nil {
@@ -41,9 +48,6 @@ func (r *reconciler) act(ctx context.Context, e *entry, d *decision, mem *memory
 		until = sooner(until, now.Add(wait))
 		act.Marks, act.Record, act.Pause = nil, nil, nil
 	}
-	if _, known := rollout.RecordOf(id, e.Annotations); known && !d.differs {
-		mem.rival.ours = d.found.String()
-	}
 	if act.Record == nil && act.Marks == nil && act.Pause == nil {
 		return remaining(until, now), nil
 	}
@@ -56,7 +60,7 @@ func (r *reconciler) act(ctx context.Context, e *entry, d *decision, mem *memory
 	}
 	mem.version = version
 	if act.Record != nil {
-		mem.rival.restored(act.Record, d.contested, now)
+		mem.rival.restored(act.Record, d.face.contested, now)
 	}
 	switch {
 	case rolls:
@@ -124,6 +128,20 @@ func causesOf(d *decision, mem *memory) []string {
 	}
 	slices.Sort(causes)
 	return slices.Compact(causes)
+}
+
+// contested says once who else writes the record.
+func (r *reconciler) contested(ctx context.Context, e *entry, v *rival) {
+	if v.told {
+		return
+	}
+	manager, err := r.Runner.RecordedBy(ctx, e.id())
+	if err != nil {
+		log.FromContext(ctx).V(1).Info("cannot tell who replaces the record", "workload", e.String())
+		return
+	}
+	r.Runner.TellContested(e.id(), string(e.UID), manager)
+	v.told = true
 }
 
 // complain tells once what is wrong with a workload's annotations. What could

@@ -15,11 +15,7 @@ type decision struct {
 	// record as it is to be, and whether it differs from what it is.
 	record  rollout.Record
 	differs bool
-	// found is the record on the workload; ours and theirs are as in rival.
-	found, ours, theirs rollout.Record
-	// contested: somebody else has replaced what we recorded; foreign: with
-	// entries of another key; own: there is a change that those do not know of.
-	contested, foreign, own bool
+	face    *face // of the record that it has
 
 	changed  []change
 	causes   []string
@@ -36,19 +32,18 @@ type change struct {
 // decide compares what the workload runs with to what there is.
 func (r *reconciler) decide(ctx context.Context, e *entry, mem *memory) (decision, error) {
 	record, known := rollout.RecordOf(e.id(), e.Annotations)
-	d := decision{record: rollout.Record{}, found: record, ours: mem.rival.record()}
+	d := decision{record: rollout.Record{}, face: mem.rival.meet(record, r.Runner.Known)}
 	for name, digest := range record {
 		if _, ok := rollout.Object(name, e.Namespace); !ok {
 			d.record[name] = digest
 		}
 	}
-	d.contested = mem.rival.contested(d.ours, d.found)
 	var identity []string
 	for _, ref := range e.candidates(r.objects, record) {
 		if r.objects[ref.Kind] == nil {
 			continue
 		}
-		it := r.entryOf(&mem.rival, &d, rollout.Entry(ref))
+		it := d.face.entry(rollout.Entry(ref))
 		now, wishes, err := r.look(ctx, e, ref, it)
 		if err != nil {
 			return decision{}, err
@@ -59,7 +54,7 @@ func (r *reconciler) decide(ctx context.Context, e *entry, mem *memory) (decisio
 		entry, restarts := r.verdict(it.base, now)
 		d.record[it.name] = entry
 		restarts = restarts && entry != record[it.name]
-		d.meet(&mem.rival, it, restarts)
+		d.face.note(it, entry, restarts)
 		if !restarts {
 			continue
 		}
@@ -72,8 +67,8 @@ func (r *reconciler) decide(ctx context.Context, e *entry, mem *memory) (decisio
 		identity = append(identity, it.name+"@"+now.version)
 	}
 	d.identity = strings.Join(identity, ",")
-	mem.rival.learn(&d)
 	d.differs = !maps.Equal(d.record, record) || !known && e.asking()
+	mem.rival.learn(d.face, known && !d.differs)
 	return d, nil
 }
 
