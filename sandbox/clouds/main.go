@@ -101,7 +101,7 @@ func serve(ctx context.Context, served chan<- error, addr string, handler http.H
 	if err != nil {
 		return "", err
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	if cert == "" {
 		go func() { served <- server.Serve(listener) }()
 		return "http://" + listener.Addr().String(), nil

@@ -1,12 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"strings"
+	"strconv"
 	"syscall"
 	"testing"
 )
@@ -15,11 +17,46 @@ import (
 const demoEnv = "DEMO_UNDER_TEST"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(demoEnv) != "" {
-		main()
-		return
+	if os.Getenv(demoEnv) == "" {
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+	s := newScreen(os.Stdout)
+	if at, number := os.Getenv(atEnv), os.Getenv(signalEnv); at != "" {
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			panic(err)
+		}
+		s.out = interrupter{s.out, at, syscall.Signal(n)}
+	}
+	os.Exit(demo(s))
+}
+
+// atEnv is the line at which the demo under test gets the signal of signalEnv.
+const (
+	atEnv     = "DEMO_UNDER_TEST_AT"
+	signalEnv = "DEMO_UNDER_TEST_SIGNAL"
+)
+
+// interrupter sends the process a signal when it has said a line, and has it
+// say nothing more before that has come. Whoever sent it from outside might
+// come too late.
+type interrupter struct {
+	io.Writer
+	at     string
+	signal syscall.Signal
+}
+
+func (i interrupter) Write(p []byte) (int, error) {
+	n, err := i.Writer.Write(p)
+	if bytes.HasPrefix(p, []byte(i.at)) {
+		came := make(chan os.Signal, 1)
+		signal.Notify(came, i.signal)
+		if err := syscall.Kill(os.Getpid(), i.signal); err != nil {
+			panic(err)
+		}
+		<-came
+	}
+	return n, err
 }
 
 // TestNothingIsLeft interrupts the demo in the middle of its steps, and runs
@@ -42,24 +79,13 @@ func TestNothingIsLeft(t *testing.T) {
 			temp := t.TempDir()
 			mark := demoEnv + "=" + temp // every process that the demo starts inherits it
 			cmd := exec.CommandContext(t.Context(), os.Args[0])
-			cmd.Env = append(os.Environ(), mark, "TMPDIR="+temp)
+			cmd.Env = append(os.Environ(), mark, "TMPDIR="+temp, atEnv+"="+c.at, fmt.Sprintf("%s=%d", signalEnv, c.signal))
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
-			stdout, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
+			stdout, _ := cmd.Output() // its status tells
+			if c.at != "" && !bytes.Contains(stdout, []byte("\n"+c.at)) {
+				t.Errorf("it did not come so far: %s", stdout)
 			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			for lines := bufio.NewScanner(stdout); lines.Scan(); {
-				if c.at != "" && strings.HasPrefix(lines.Text(), c.at) {
-					if err := cmd.Process.Signal(c.signal); err != nil {
-						t.Error(err)
-					}
-				}
-			}
-			_ = cmd.Wait()
 			if got := cmd.ProcessState.ExitCode(); got != c.code {
 				t.Errorf("exit status %d, want %d: %s", got, c.code, &stderr)
 			}

@@ -23,7 +23,10 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
-func main() {
+func main() { os.Exit(demo(newScreen(os.Stdout))) }
+
+// demo is main without the process: it returns the exit status.
+func demo(s *screen) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // the second Ctrl-C ends us whatever we do
 	// The clients' own log would run through what we say.
@@ -31,16 +34,17 @@ func main() {
 	ctrl.SetLogger(logr.Discard())
 
 	stay := term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
-	err := run(ctx, newScreen(os.Stdout), stay)
+	err := run(ctx, s, stay)
 	switch {
 	case err == nil:
 	case errors.Is(err, errInterrupted):
 		fmt.Fprintln(os.Stderr, "demo:", err)
-		os.Exit(130)
+		return 130
 	default:
 		fmt.Fprintln(os.Stderr, "demo:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 var errInterrupted = errors.New("interrupted before everything was shown")

@@ -95,10 +95,10 @@ func freeAddresses(ctx context.Context) (one, two string, err error) {
 	return listeners[0].Addr().String(), listeners[1].Addr().String(), nil
 }
 
-// untilReady waits, for half a minute at most, until the operator says that
+// untilReady waits, for two minutes at most, until the operator says that
 // it is ready.
 func (o *operator) untilReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	probe := "http://" + o.probe + "/readyz"
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -80,7 +80,7 @@ func (b *sandbox) installCRDs(ctx context.Context) error {
 	if _, err := b.kubectl(ctx, string(crds), "apply", "--server-side", "-f", "-"); err != nil {
 		return err
 	}
-	_, err = b.kubectl(ctx, string(crds), "wait", "--for=condition=Established", "--timeout=30s", "-f", "-")
+	_, err = b.kubectl(ctx, string(crds), "wait", "--for=condition=Established", "--timeout=2m", "-f", "-")
 	return err
 }
 

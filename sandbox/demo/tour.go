@@ -107,7 +107,7 @@ func (t *tour) apply(ctx context.Context) error {
 	if _, err := t.kubectl(ctx, "", "apply", "-f", dir); err != nil {
 		return end(err)
 	}
-	return end(t.arrives(ctx, time.Minute, ""))
+	return end(t.arrives(ctx, patience, ""))
 }
 
 // table draws the road as it is; once ctx has ended, as it was.
@@ -129,9 +129,9 @@ func (t *tour) table(ctx context.Context) func() []string {
 
 // arrives waits until the Secret holds what Vault does, in a version of it
 // that is newer than the one given.
-func (t *tour) arrives(ctx context.Context, patience time.Duration, after string) error {
+func (t *tour) arrives(ctx context.Context, within time.Duration, after string) error {
 	want, _ := t.fields[t.shown].(string)
-	return t.view.until(ctx, patience, func(ctx context.Context) error {
+	return t.view.until(ctx, within, func(ctx context.Context) error {
 		var secret corev1.Secret
 		if err := t.view.Get(ctx, t.target(), &secret); err != nil {
 			return err
@@ -156,7 +156,7 @@ func (t *tour) target() types.NamespacedName {
 // listing shows what a user sees who asks.
 func (t *tour) listing(ctx context.Context) error {
 	var out string
-	err := t.view.until(ctx, 10*time.Second, func(ctx context.Context) (err error) {
+	err := t.view.until(ctx, patience, func(ctx context.Context) (err error) {
 		out, err = t.kubectl(ctx, "", "get", "externalsecret", t.example.secret.Name, "--namespace", t.example.namespace())
 		if err == nil && !(strings.Contains(out, "SecretSynced") && strings.Contains(out, "True")) {
 			err = errors.New("the ExternalSecret is not shown as SecretSynced and True:\n" + out)
@@ -181,12 +181,8 @@ func (t *tour) change(ctx context.Context) error {
 		return fmt.Errorf("change the secret in Vault: %w", err)
 	}
 	t.say("\nVault holds another %s now; refreshInterval is %s", t.shown, every)
-	return t.step("changed in Vault, until it is in the Secret")(t.arrives(ctx, every+time.Minute, ""))
+	return t.step("changed in Vault, until it is in the Secret")(t.arrives(ctx, every+patience, ""))
 }
-
-// repairTime is what may pass until a Secret that somebody changed is right
-// again.
-const repairTime = time.Second
 
 // drift changes the Secret by hand and waits until it is repaired.
 func (t *tour) drift(ctx context.Context) error {
@@ -202,7 +198,7 @@ func (t *tour) drift(ctx context.Context) error {
 	if err := t.client.Patch(ctx, changed, client.MergeFrom(&secret)); err != nil {
 		return fmt.Errorf("change the Secret: %w", err)
 	}
-	return t.step("changed by hand, until the Secret is repaired")(t.arrives(ctx, repairTime, changed.ResourceVersion))
+	return t.step("changed by hand, until the Secret is repaired")(t.arrives(ctx, patience, changed.ResourceVersion))
 }
 
 func (t *tour) json() string {

@@ -109,10 +109,14 @@ func (v *view) change() <-chan struct{} {
 	return v.next
 }
 
+// patience is for what takes a moment, on a machine that is busy with more than
+// the demo.
+const patience = 2 * time.Minute
+
 // until returns when check succeeds, and fails with its last error when ctx
 // ends or the time is up.
-func (v *view) until(ctx context.Context, patience time.Duration, check func(context.Context) error) error {
-	timer := time.NewTimer(patience)
+func (v *view) until(ctx context.Context, within time.Duration, check func(context.Context) error) error {
+	timer := time.NewTimer(within)
 	defer timer.Stop()
 	for {
 		change := v.change()
@@ -125,7 +129,7 @@ func (v *view) until(ctx context.Context, patience time.Duration, check func(con
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-timer.C:
-			return fmt.Errorf("not within %v: %w", patience, last)
+			return fmt.Errorf("not within %v: %w", within, last)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func run(ctx context.Context, addr, cert, key string) error {
 	if cert != "" {
 		ready.Address = "https://" + listener.Addr().String()
 	}
-	server := &http.Server{Handler: handler(core, users), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler(core, users), ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() {
 		if cert != "" {

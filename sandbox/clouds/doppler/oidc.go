@@ -105,7 +105,7 @@ func fetchKeys(ctx context.Context, url string) ([]publicKey, error) {
 		}
 		return parseJWKS(text)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
