@@ -28,8 +28,8 @@ file to another, and what else changed of what becomes of them; never a value.
 Either may be -, for stdin, and /dev/null, for a file that is not there.
 
 Sealing the same value again makes another ciphertext: only with --keys can it
-be told whether a value is another. With --live the one file is compared with
-what the cluster has, as the old one.`,
+be told whether a value is another; one that they do not open is told of. With
+--live the one file is compared with what the cluster has, as the old one.`,
 		Example: `  git show HEAD:db.yaml | tacit seal diff - db.yaml
   tacit seal diff --live db.yaml
   tacit seal diff --keys backup.age --identity me.txt old.yaml new.yaml`,
@@ -45,7 +45,7 @@ what the cluster has, as the old one.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&f.live, "live", false, "compare the file with the cluster's objects")
 	flags.BoolVar(&f.exitCode, "exit-code", false, "end with status 1 if there is a difference (a mistake is 2, always)")
-	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of the objects that name none, with --live")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of the objects that name none (--live and --keys must know it)")
 	f.add(flags)
 	return cmd
 }
@@ -56,7 +56,7 @@ func (f *sealDiffFlags) run(cmd *cobra.Command, args []string) error {
 	in := &stdin{terminal: terminalOf(cmd)}
 	var sides [][]*v1alpha1.SealedSecret
 	for _, path := range args {
-		objects, err := sealedIn(path, in)
+		objects, err := sealedIn(path, f.namespace, in)
 		if err != nil {
 			return err
 		}
@@ -86,10 +86,10 @@ func (f *sealDiffFlags) run(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// sealedIn are the SealedSecrets of a file. Only /dev/null may have none: a
-// file that should have, and has not, must not pass for one of which everything
-// is new.
-func sealedIn(path string, in *stdin) ([]*v1alpha1.SealedSecret, error) {
+// sealedIn are the SealedSecrets of a file, in the namespace if they name none.
+// Only /dev/null may have none: a file that should have, and has not, must not
+// pass for one of which everything is new.
+func sealedIn(path, namespace string, in *stdin) ([]*v1alpha1.SealedSecret, error) {
 	content, err := in.file(path, "a file of SealedSecrets")
 	if err != nil {
 		return nil, err
@@ -103,13 +103,15 @@ func sealedIn(path string, in *stdin) ([]*v1alpha1.SealedSecret, error) {
 	}
 	var out []*v1alpha1.SealedSecret
 	for _, o := range f.Objects {
+		if o.Namespace == "" {
+			o.Namespace = namespace
+		}
 		out = append(out, &o.SealedSecret)
 	}
 	return out, nil
 }
 
 // fromCluster are the objects as they are; one that is not there is left out.
-// The objects of the file get their namespace.
 func (f *sealDiffFlags) fromCluster(cmd *cobra.Command, of []*v1alpha1.SealedSecret) ([]*v1alpha1.SealedSecret, error) {
 	cluster, err := f.service.cluster(f.context)
 	if err != nil {
@@ -117,9 +119,6 @@ func (f *sealDiffFlags) fromCluster(cmd *cobra.Command, of []*v1alpha1.SealedSec
 	}
 	var out []*v1alpha1.SealedSecret
 	for _, o := range of {
-		if o.Namespace == "" {
-			o.Namespace = f.namespace
-		}
 		if o.Namespace == "" {
 			return nil, fmt.Errorf("%s names no namespace: say it with --namespace", o.Name)
 		}

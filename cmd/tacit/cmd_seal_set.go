@@ -64,19 +64,19 @@ func (f *sealSetFlags) run(cmd *cobra.Command, path, key string) error {
 	if err := f.gather(cmd, path, literal); err != nil {
 		return err
 	}
-	var done string
+	var told []string
 	err := seal.Edit(path, func(content []byte) (after []byte, err error) {
 		if f.remove {
-			after, done, err = f.Remove(content)
+			after, told, err = f.Remove(content)
 		} else {
-			after, done, err = f.Do(rand.Reader, content)
+			after, told, err = f.Do(rand.Reader, content)
 		}
 		return after, err
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	terminalOf(cmd).tell(done)
+	terminalOf(cmd).tell(told...)
 	return nil
 }
 

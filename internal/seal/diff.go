@@ -6,9 +6,11 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/tacit-secrets/tacit/api/sealedsecrets/v1alpha1"
 	"github.com/tacit-secrets/tacit/internal/sealing"
+	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
 // Diff says, one line a difference, what became of SealedSecrets: which keys
@@ -24,7 +26,7 @@ func Diff(ctx context.Context, before, after []*v1alpha1.SealedSecret, keys *Key
 		return nil, fmt.Errorf("the new file: %w", err)
 	}
 	var out []string
-	for _, title := range union(olds, news) {
+	for _, title := range keysOf(olds, news) {
 		was, is := olds[title], news[title]
 		switch {
 		case was == nil:
@@ -56,8 +58,8 @@ func byTitle(objects []*v1alpha1.SealedSecret) (map[string]*v1alpha1.SealedSecre
 	return out, nil
 }
 
-// union are the keys of both, sorted.
-func union[V any, M ~map[string]V](a, b M) []string {
+// keysOf are the keys of both, sorted.
+func keysOf[V any, M ~map[string]V](a, b M) []string {
 	all := maps.Clone(a)
 	if all == nil {
 		all = M{}
@@ -71,7 +73,7 @@ func diffOne(ctx context.Context, was, is *v1alpha1.SealedSecret, keys *Keys) ([
 	if a, b := ScopeOf(was.Annotations), ScopeOf(is.Annotations); a != b {
 		out = append(out, fmt.Sprintf("scope: %s, was %s", b, a))
 	}
-	for _, key := range union(was.Spec.EncryptedData, is.Spec.EncryptedData) {
+	for _, key := range keysOf(was.Spec.EncryptedData, is.Spec.EncryptedData) {
 		a, had := was.Spec.EncryptedData[key]
 		b, has := is.Spec.EncryptedData[key]
 		switch {
@@ -90,25 +92,28 @@ func diffOne(ctx context.Context, was, is *v1alpha1.SealedSecret, keys *Keys) ([
 	return append(out, diffTemplate(&was.Spec.Template, &is.Spec.Template)...), nil
 }
 
-// changed says what became of a value.
+// changed says what became of a value. One that does not open is no reason to
+// say nothing of the others.
 func changed(ctx context.Context, was, is *v1alpha1.SealedSecret, key string, keys *Keys) (string, error) {
 	if keys == nil {
 		return "sealed anew", nil
 	}
-	one := func(o *v1alpha1.SealedSecret) *v1alpha1.SealedSecret {
-		out := o.DeepCopy()
-		out.Spec.EncryptedData = v1alpha1.EncryptedData{key: o.Spec.EncryptedData[key]}
-		return out
+	var opened [2]secret.Value
+	for i, o := range []*v1alpha1.SealedSecret{was, is} {
+		one := o.DeepCopy()
+		one.Spec.EncryptedData = v1alpha1.EncryptedData{key: o.Spec.EncryptedData[key]}
+		data, err := keys.Data(ctx, one)
+		which := [...]string{"old", "new"}[i]
+		switch {
+		case err == nil:
+			opened[i] = data[key]
+		case aboutObject(err):
+			return fmt.Sprintf("sealed anew (the %s value %v)", which, err), nil
+		default:
+			return "", fmt.Errorf("the %s value %w", which, err)
+		}
 	}
-	a, err := keys.Data(ctx, one(was))
-	if err != nil {
-		return "", fmt.Errorf("the old value %w", err)
-	}
-	b, err := keys.Data(ctx, one(is))
-	if err != nil {
-		return "", fmt.Errorf("the new value %w", err)
-	}
-	if a[key].Equal(b[key]) {
+	if opened[0].Equal(opened[1]) {
 		return "sealed anew, the same value", nil
 	}
 	return "changed", nil
@@ -116,7 +121,7 @@ func changed(ctx context.Context, was, is *v1alpha1.SealedSecret, key string, ke
 
 func forWhom(value string) string {
 	if of, err := sealing.Names(value); err == nil && len(of) > 0 {
-		return fmt.Sprintf(", for %d clusters", len(of))
+		return ", for " + clusters(len(sorted(of)))
 	}
 	return ""
 }
@@ -125,16 +130,42 @@ func forWhom(value string) string {
 func recipientsChange(was, is string) string {
 	a, errA := sealing.Names(was)
 	b, errB := sealing.Names(is)
-	if errA != nil || errB != nil || len(a) == len(b) {
+	if errA != nil || errB != nil {
 		return ""
 	}
-	return fmt.Sprintf(", for %d clusters, was %d", max(1, len(b)), max(1, len(a)))
+	a, b = sorted(a), sorted(b)
+	var how []string
+	if len(a) > 0 && len(b) > 0 { // else one of them does not tell
+		if added := without(b, a); len(added) > 0 {
+			how = append(how, "added "+ids(added))
+		}
+		if removed := without(a, b); len(removed) > 0 {
+			how = append(how, "removed "+ids(removed))
+		}
+	}
+	switch {
+	case len(a) != len(b) && len(how) == 0:
+		return fmt.Sprintf(", for %s, was %d", clusters(len(b)), max(1, len(a)))
+	case len(a) != len(b):
+		return fmt.Sprintf(", for %s, was %d (%s)", clusters(len(b)), max(1, len(a)), strings.Join(how, "; "))
+	case len(how) > 0:
+		return fmt.Sprintf(", for other keys (%s)", strings.Join(how, "; "))
+	}
+	return ""
+}
+
+// clusters counts those that a value is for, by the keys that it names.
+func clusters(named int) string {
+	if named <= 1 {
+		return "1 cluster"
+	}
+	return fmt.Sprintf("%d clusters", named)
 }
 
 func diffTemplate(was, is *v1alpha1.SecretTemplate) []string {
 	var out []string
 	tell := func(what string, a, b map[string]string) {
-		for _, key := range union(a, b) {
+		for _, key := range keysOf(a, b) {
 			va, had := a[key]
 			vb, has := b[key]
 			switch {
@@ -157,6 +188,9 @@ func diffTemplate(was, is *v1alpha1.SecretTemplate) []string {
 	}
 	tell("label", a.Labels, b.Labels)
 	tell("annotation", a.Annotations, b.Annotations)
+	if !slices.Equal(a.Finalizers, b.Finalizers) {
+		out = append(out, "template finalizers: changed")
+	}
 	if was.Type != is.Type {
 		out = append(out, "template type: changed")
 	}

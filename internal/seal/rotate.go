@@ -148,7 +148,7 @@ func sameForm(was, is string) error {
 	if err != nil {
 		return fmt.Errorf("what came back is no sealed value: %w", err)
 	}
-	added := slices.DeleteFunc(slices.Clone(after), func(id sealing.KeyID) bool { return slices.Contains(before, id) })
+	added := without(after, before)
 	if (len(before) == 0) != (len(after) == 0) || len(added) > 1 || len(after) > len(before) {
 		return errors.New("what came back is for other clusters")
 	}

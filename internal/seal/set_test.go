@@ -56,7 +56,7 @@ func TestSetRefusesOtherRecipients(t *testing.T) {
 		"two, another":         {both, []sealing.Certificate{a.Certificates[0], b.Newest()}, "not given: " + a.Newest().ID.String()},
 		"two, more":            {both, append(a.Certificates, b.Newest()), "not sealed for " + a.Certificates[0].ID.String()},
 		"two, nobody":          {both, nil, "not given"},
-		"a broken other value": {[]byte(strings.Replace(string(one), "user: ", "user: canary!", 1)), []sealing.Certificate{a.Newest()}, `key "user"`},
+		"a broken other value": {[]byte(strings.Replace(string(one), "user: ", "user: canary!", 1)), []sealing.Certificate{a.Newest()}, ""},
 		"a broken value":       {[]byte(strings.Replace(string(one), "password: ", "password: canary!", 1)), []sealing.Certificate{a.Newest()}, ""},
 	} {
 		set := seal.Set{Key: "password", Value: value("canary-3"), To: c.to}
@@ -67,6 +67,32 @@ func TestSetRefusesOtherRecipients(t *testing.T) {
 		set.ChangeRecipients = true
 		if _, _, err := set.Do(rand.Reader, c.file); (err == nil) != (len(c.to) > 0) {
 			t.Errorf("%s, though: %v", name, err)
+		}
+	}
+}
+
+// Values that are malformed keep nobody from mending one after the other.
+func TestSetMendsOneOfSeveralMalformedValues(t *testing.T) {
+	t.Parallel()
+	a, b := clusters()[0], clusters()[1]
+	for _, to := range [][]sealing.Certificate{{a.Newest()}, {a.Newest(), b.Newest()}} {
+		o := sealed(t, plain, to...)
+		o.Spec.EncryptedData["user"], o.Spec.EncryptedData["password"] = "canary!", o.Spec.EncryptedData["user"][:50]
+		file := text(t, o)
+		for _, c := range []struct{ key, note string }{
+			{"user", `shop/db: note: key "password" is malformed, and stays so: `},
+			{"password", ""},
+		} {
+			set := seal.Set{Key: c.key, Value: value("canary-3"), To: to}
+			after, told, err := set.Do(rand.Reader, file)
+			if err != nil || told[0] != "shop/db: key "+c.key+": sealed anew" {
+				t.Fatalf("%s: %q, %v", c.key, told, err)
+			}
+			notes := strings.Join(told[1:], "\n")
+			if !strings.HasPrefix(notes, c.note) || (notes == "") != (c.note == "") || strings.Contains(notes, "canary") {
+				t.Errorf("%s: %q", c.key, told)
+			}
+			file = after
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -89,21 +90,44 @@ func wellFormed(o *v1alpha1.SealedSecret) (notes []string, err error) {
 			notes = append(notes, fmt.Sprintf("annotation %s counts only as \"true\"", name))
 		}
 	}
-	counts := map[int]string{}
-	for _, key := range slices.Sorted(maps.Keys(o.Spec.EncryptedData)) {
+	note, err := sameClusters(o.Spec.EncryptedData)
+	if err != nil {
+		return nil, err
+	}
+	return append(notes, note...), nil
+}
+
+// sameClusters notes that values are for different clusters, of the first two
+// of which that is known. Its error is that a key or a value is none.
+func sameClusters(values map[string]string) (notes []string, err error) {
+	var first string
+	var known []sealing.KeyID
+	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if len(validation.IsConfigMapKey(key)) > 0 {
 			return nil, fmt.Errorf("%s is no key of a Secret", quoteName(key))
 		}
-		of, err := sealing.Names(o.Spec.EncryptedData[key])
+		of, err := sealing.Names(values[key])
 		if err != nil {
 			return nil, fmt.Errorf("key %q: %w", key, err)
 		}
-		counts[len(of)] = key
-	}
-	if len(counts) > 1 {
-		n := slices.Sorted(maps.Keys(counts))
-		few, many := n[0], n[len(n)-1]
-		notes = append(notes, fmt.Sprintf("its values are for different clusters: %q for %d, %q for %d", counts[few], max(1, few), counts[many], many))
+		of = sorted(of)
+		switch {
+		case first == "":
+			first, known = key, of
+		case len(notes) == 0 && !slices.Equal(known, of):
+			notes = append(notes, fmt.Sprintf("its values are for different clusters: %q for %s, %q for %s",
+				first, whose(known, of), key, whose(of, known)))
+		}
 	}
 	return notes, nil
+}
+
+// whose says for how many clusters a value is, and for which of them another is
+// not, if both tell.
+func whose(of, other []sealing.KeyID) string {
+	more := without(of, other)
+	if len(other) == 0 || len(more) == 0 {
+		return strconv.Itoa(max(1, len(of)))
+	}
+	return fmt.Sprintf("%d (%s)", len(of), ids(more))
 }
