@@ -115,6 +115,8 @@ func unreadable(err error, c delivery.Credential, ns string) error {
 	switch {
 	case apierrors.IsNotFound(err):
 		return misconfigured(err, "%s %s/%s does not exist", c.Kind, ns, c.Name)
+	case apierrors.IsForbidden(err) && c.Kind == delivery.FromServiceAccount:
+		return misconfigured(err, "the operator has no right to act as %s %s/%s: it may not create its tokens (serviceaccounts/token)", c.Kind, ns, c.Name)
 	case apierrors.IsForbidden(err):
 		return misconfigured(err, "the operator has no right to read %s %s/%s", c.Kind, ns, c.Name)
 	}

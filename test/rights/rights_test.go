@@ -75,7 +75,8 @@ func limited(t *testing.T, kind string) (*operatortest.Bed, *rest.Config) {
 		t.Fatal(err)
 	}
 	// Of its own, for the tests run in parallel and clean up.
-	unique := strings.NewReplacer("name: tacit\n", "name: tacit-$NS\n", "name: tacit}", "name: tacit-$NS}")
+	unique := strings.NewReplacer("name: tacit\n", "name: tacit-$NS\n", "name: tacit}", "name: tacit-$NS}",
+		"name: tacit-service-accounts\n", "name: tacit-service-accounts-$NS\n")
 	b.Apply(unique.Replace(string(role)) + "---" + strings.Replace(unique.Replace(binding), "KIND", kind, 1))
 	cfg := rest.CopyConfig(b.Plane.Config())
 	cfg.Impersonate.UserName = "system:serviceaccount:" + b.NS + ":tacit"
@@ -266,4 +267,55 @@ func TestARightThatIsMissingHoldsUpNothingElse(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestTheRightToActAsServiceAccountsStandsApart: without it everything else
+// works, and who would need it is told; it can be given for one account alone.
+func TestTheRightToActAsServiceAccountsStandsApart(t *testing.T) {
+	t.Parallel()
+	b, cfg := limited(t, "ClusterRoleBinding")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(b.Vault.JWTAuth(t.Context(), b.Plane))
+	must(b.Vault.JWTRole(t.Context(), b.NS, b.NS, "app", "vault", testkit.ReadOnly("secret/data/"+b.NS)))
+	must(b.Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: b.NS, Name: "app"}}))
+	b.Operate(func(o *operator.Options) { o.Config, o.HomeNamespace = cfg, b.NS })
+	walk(b)
+	b.Put("db", map[string]any{"password": "one"})
+	b.Apply(`
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: jwt}
+spec:
+  provider:
+    vault:
+      server: $VAULT
+      path: secret
+      auth: {jwt: {path: jwt, role: $NS, kubernetesServiceAccountToken: {serviceAccountRef: {name: app}, audiences: [vault]}}}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: mine}
+spec:
+  secretStoreRef: {name: jwt}
+  dataFrom: [{extract: {key: $NS/db}}]
+`)
+	b.Failed("mine", "no right to act as ServiceAccount "+b.NS+"/app")
+	b.Apply(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: act-as-app}
+rules: [{apiGroups: [""], resources: [serviceaccounts/token], resourceNames: [app], verbs: [create]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: act-as-app}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: act-as-app}
+subjects: [{kind: ServiceAccount, name: tacit, namespace: $NS}]
+`)
+	b.Holds("mine", map[string]string{"password": "one"})
 }
