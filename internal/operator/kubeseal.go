@@ -15,7 +15,7 @@ func addKubeseal(mgr ctrl.Manager, k *keys, o Options) error {
 		return nil
 	}
 	err := mgr.Add(server.New(server.Options{
-		Address: o.SealedAddress, Keys: k.ring, Kind: sealedsecrets.SealedSecrets(), Log: mgr.GetLogger().WithName("kubeseal"),
+		Address: o.SealedAddress, Keys: k.ring.Discreet(), Kind: sealedsecrets.SealedSecrets(), Log: mgr.GetLogger().WithName("kubeseal"),
 	}))
 	if err != nil {
 		return fmt.Errorf("add the endpoints for kubeseal: %w", err)

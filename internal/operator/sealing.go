@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"runtime"
 	"slices"
 	"time"
@@ -86,38 +85,18 @@ func addKeys(mgr ctrl.Manager, k *keys, start starter, o Options) error {
 	return addKubeseal(mgr, k, o)
 }
 
-// share is how many values are opened before others have their turn.
-const share = 8
-
 // Unseal implements engine.Unsealer.
 func (k *keys) Unseal(ctx context.Context, s delivery.Sealed) (data secret.Data, key string, err error) {
-	if len(s.Entries) <= share || len(s.Entries) > sealing.MaxEntries {
-		return k.open(ctx, s)
-	}
-	data = make(secret.Data, len(s.Entries))
-	for part := range slices.Chunk(slices.Sorted(maps.Keys(s.Entries)), share) {
-		some := s
-		some.Entries = make(map[string]string, len(part))
-		for _, entry := range part {
-			some.Entries[entry] = s.Entries[entry]
-		}
-		var got secret.Data
-		if got, key, err = k.open(ctx, some); err != nil {
-			return nil, "", err
-		}
-		maps.Copy(data, got)
-	}
-	return data, key, nil
+	return k.ring.UnsealInTurns(ctx, s, k.turn)
 }
 
-func (k *keys) open(ctx context.Context, s delivery.Sealed) (secret.Data, string, error) {
+func (k *keys) turn(ctx context.Context) (done func(), err error) {
 	select {
 	case k.slots <- struct{}{}:
+		return func() { <-k.slots }, nil
 	case <-ctx.Done():
-		return nil, "", ctx.Err()
+		return nil, ctx.Err()
 	}
-	defer func() { <-k.slots }()
-	return k.ring.Unseal(ctx, s)
 }
 
 // load reads the keys before anything is opened, so that a start fails nothing
@@ -130,24 +109,28 @@ func (k *keys) load(ctx context.Context, log logr.Logger) {
 	}
 }
 
-// renewal makes the first key, and another when the newest is old enough. Only
-// the leader does.
+// renewal makes the first key, another when the newest is old enough, and one in
+// the place of a newest that went and left none to seal for. Only the leader
+// does.
 type renewal struct {
 	*keys
 	every time.Duration
 	log   logr.Logger
 }
 
-// How long after a look, and after one that failed, the next one comes.
+// How long after a look, and after one that failed, the next one comes, and how
+// long after a change of the keys: who exchanges one deletes it first.
 const (
-	renewalPause = time.Hour
-	renewalRetry = 10 * time.Second
+	renewalPause  = time.Hour
+	renewalRetry  = 10 * time.Second
+	renewalSettle = time.Second
 )
 
 // Start implements manager.Runnable.
 func (r *renewal) Start(ctx context.Context) error {
 	for {
 		wait := r.every
+		noted := r.ring.Noted() // before the look, which may miss what comes then
 		name, err := r.ring.Rotate(ctx, time.Now())
 		if name != "" {
 			r.log.Info("made a new key to seal for; older ones go on to open", "namespace", r.where, "secret", name)
@@ -156,11 +139,27 @@ func (r *renewal) Start(ctx context.Context) error {
 			r.log.Error(err, "the keys could not be renewed", "namespace", r.where)
 			wait = min(wait, renewalRetry)
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if !pass(ctx, wait, noted) {
 			return nil
 		}
+	}
+}
+
+// pass waits so long, or until a moment after the keys were noted to be others;
+// false means that ctx ended.
+func pass(ctx context.Context, wait time.Duration, noted <-chan struct{}) bool {
+	select {
+	case <-time.After(wait):
+		return true
+	case <-noted:
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case <-time.After(renewalSettle):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -22,7 +22,7 @@ func (o *opener) explain(ciphertext string, err error) error {
 	case stopped != nil:
 		return stopped
 	case retired != nil:
-		return faulty(errFound, "it was sealed for a key that is out of use: Secret %s is labelled %q; seal it again, for the newest key", retired.secret, retired.label)
+		return outOfUse(retired)
 	case len(o.ring.keys) == 0:
 		return faulty(ErrNoKey, "this cluster has no key to open it with: restore the keys from a backup")
 	case errors.Is(err, errOtherKeys) && o.backup:
@@ -56,7 +56,14 @@ func (o *opener) elsewhere(err error) error {
 	case o.backup:
 		return faulty(ErrNoKey, "none of the backup's keys (%d) opens it: it was sealed for another cluster, or after the backup was made, or %s", len(o.ring.keys), elsewhere)
 	}
-	return faulty(ErrNoKey, "none of this cluster's keys (%d) opens it: it was sealed for another cluster, or %s", len(o.ring.keys), elsewhere)
+	const says = "none of this cluster's keys%s opens it: it was sealed for another cluster, or %s"
+	return &fault{ErrNoKey, fmt.Sprintf(says, fmt.Sprintf(" (%d)", len(o.ring.keys)), elsewhere), fmt.Sprintf(says, "", elsewhere)}
+}
+
+func outOfUse(k *ringKey) error {
+	const says = "it was sealed for a key that is out of use%s; seal it again, for the newest key"
+	which := fmt.Sprintf(": Secret %s is labelled %q", k.secret, k.label)
+	return &fault{errFound, fmt.Sprintf(says, which), fmt.Sprintf(says, "")}
 }
 
 // retired finds the key out of use that the entry was sealed for; nil if it is

@@ -34,11 +34,23 @@ var errFound = fmt.Errorf("%w, for a known reason", ErrNoKey)
 type fault struct {
 	kind error
 	text string
+	// aside is what is told in place of text to who may not know which keys
+	// there are; empty if text says nothing of them.
+	aside string
 }
 
 func (f *fault) Error() string { return f.text }
 func (f *fault) Unwrap() error { return f.kind }
 
 func faulty(kind error, format string, args ...any) error {
-	return &fault{kind, fmt.Sprintf(format, args...)}
+	return &fault{kind: kind, text: fmt.Sprintf(format, args...)}
+}
+
+// aside is what the error says to who may not know which keys there are.
+func aside(err error) string {
+	var f *fault
+	if errors.As(err, &f) && f.aside != "" {
+		return f.aside
+	}
+	return err.Error()
 }

@@ -14,12 +14,15 @@ const ahead = 24 * time.Hour
 
 // Newest is the certificate to seal for: the newest of those that are valid. The
 // error is a *delivery.Error that says why there is none.
-func (r *Keyring) Newest() (Certificate, error) {
+func (r *Keyring) Newest() (Certificate, error) { return r.toSealFor(false) }
+
+// toSealFor is Newest; a discreet error names no Secret.
+func (r *Keyring) toSealFor(discreet bool) (Certificate, error) {
 	keys := r.now()
 	if newest := keys.newest(r.opts.Now()); newest != nil {
 		return *newest.cert, nil
 	}
-	return Certificate{}, r.unsealable(keys)
+	return Certificate{}, r.unsealable(keys, discreet)
 }
 
 // Certificates are what can be sealed for, the newest first: that one is what
@@ -54,6 +57,21 @@ func (r ring) newest(now time.Time) *ringKey {
 		return &valid[0]
 	}
 	return nil
+}
+
+// skew is by how much the clocks of replicas may differ: far more than they do.
+const skew = 10 * time.Minute
+
+// latest is the newest key for who would make another: one that a replica has
+// made just now counts, though by the clock here its time is still to come.
+func (r ring) latest(now time.Time) *ringKey {
+	i := slices.IndexFunc(r.keys, func(k ringKey) bool {
+		return k.cert != nil && k.cert.Expired(now) == nil && !k.cert.NotBefore.After(now.Add(skew))
+	})
+	if i < 0 {
+		return nil
+	}
+	return &r.keys[i]
 }
 
 // certified is the newest key with a certificate, valid or not; nil if there is
@@ -100,7 +118,7 @@ func (c *Certificate) untimely(now time.Time) string {
 }
 
 // unsealable is why there is nothing to seal for.
-func (r *Keyring) unsealable(keys ring) error {
+func (r *Keyring) unsealable(keys ring, discreet bool) error {
 	if !keys.loaded {
 		return r.unloaded(nil)
 	}
@@ -108,8 +126,11 @@ func (r *Keyring) unsealable(keys ring) error {
 	newest := keys.certified()
 	switch {
 	case newest != nil:
-		e.Message = fmt.Sprintf("there is no key to seal for: the newest certificate, of Secret %s, %s; %s",
-			newest.secret, newest.cert.untimely(r.opts.Now()), r.wayOut())
+		which := ", of Secret " + newest.secret + ","
+		if discreet {
+			which = ""
+		}
+		e.Message = fmt.Sprintf("there is no key to seal for: the newest certificate%s %s; %s", which, newest.cert.untimely(r.opts.Now()), r.wayOut())
 	case r.opts.Backup:
 		e.Message = "there is no key in the backup that can be sealed for"
 	default:

@@ -5,17 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
-
-// maxFailures is how many entries may fail before the others are left alone: a
-// hopeless object must not cost a decryption for each entry and key.
-const maxFailures = 3
 
 // Open opens all entries, or none. Its error is a *delivery.Error that names
 // those which fail and why, or that of ctx. Other keys may mend it; Changed
@@ -25,17 +19,30 @@ func (r *Keyring) Open(ctx context.Context, s delivery.Sealed) (secret.Data, err
 	return data, err
 }
 
-// Unseal is Open, and names the key that opened the last entry: as a hint
-// (delivery.Sealed.Key) it is tried first.
+// Unseal is Open, and names the oldest of the keys that opened an entry: without
+// it not all would open. As a hint (delivery.Sealed.Key) it is tried first.
 func (r *Keyring) Unseal(ctx context.Context, s delivery.Sealed) (data secret.Data, key string, err error) {
+	return r.UnsealInTurns(ctx, s, nil)
+}
+
+// Turn waits until it is the caller's, who calls done at its end. Its error is
+// that of ctx.
+type Turn func(ctx context.Context) (done func(), err error)
+
+// UnsealInTurns is Unseal in turns of a few entries each, so that an object of
+// many does not keep others waiting.
+func (r *Keyring) UnsealInTurns(ctx context.Context, s delivery.Sealed, turn Turn) (data secret.Data, key string, err error) {
 	o, err := r.opener(ctx, &s)
 	if err != nil {
 		return nil, "", err
 	}
+	if turn != nil {
+		o.turn = func() (func(), error) { return turn(ctx) }
+	}
 	if data, err = o.data(); err != nil || len(data) == 0 {
 		return data, "", err
 	}
-	return data, o.last.String(), nil
+	return data, o.ring.keys[o.oldest].ID.String(), nil
 }
 
 // Reseal makes the newest key one that opens every entry, see the function of
@@ -49,35 +56,28 @@ func (r *Keyring) Reseal(ctx context.Context, random io.Reader, s delivery.Seale
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]string, len(s.Entries))
-	err = o.each(func(entry, ciphertext string) error {
-		// Opened first for the words of its error, and to know the key.
-		_, id, err := o.open(ciphertext)
-		if err != nil {
-			return err
-		}
-		out[entry], err = Reseal(random, o.order(id), newest, s.Label(), ciphertext)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return o.reseal(random, newest)
 }
 
 // opener opens the entries of one object with the keys of one time.
 type opener struct {
-	// stop is asked before each of the decryptions that take long.
+	// stop is asked before each of the decryptions that take long, and turn
+	// before a few entries.
 	stop   func() error
+	turn   func() (done func(), err error)
 	ring   ring
 	sealed *delivery.Sealed
 	memory *memory
-	// backup: the keys are those of one. where is their namespace.
-	backup bool
-	where  string
+	// backup: the keys are those of one. where is their namespace. discreet: see
+	// Discreet.
+	backup   bool
+	where    string
+	discreet bool
 	// last is the key that fitted the entry before, or the object's last time:
 	// its entries are mostly sealed at once.
 	last KeyID
+	// oldest is the place in the ring of the oldest key that opened an entry.
+	oldest int
 	// probed: it was looked whether another scope fits, which is not done for
 	// each entry that fails. scope is the one that was found.
 	probed bool
@@ -93,7 +93,10 @@ func (r *Keyring) opener(ctx context.Context, s *delivery.Sealed) (*opener, erro
 		return nil, &delivery.Error{Kind: delivery.Malformed, Err: ErrTooLarge,
 			Message: fmt.Sprintf("it has %d entries: %d are the most; divide them among several SealedSecrets", len(s.Entries), MaxEntries)}
 	}
-	return &opener{stop: ctx.Err, ring: now, sealed: s, memory: &r.memory, backup: r.opts.Backup, where: r.opts.Namespace, last: parseKeyID(s.Key)}, nil
+	return &opener{
+		stop: ctx.Err, turn: func() (func(), error) { return func() {}, nil },
+		ring: now, sealed: s, memory: &r.memory, backup: r.opts.Backup, where: r.opts.Namespace, last: parseKeyID(s.Key),
+	}, nil
 }
 
 func (o *opener) data() (secret.Data, error) {
@@ -109,70 +112,22 @@ func (o *opener) data() (secret.Data, error) {
 	return data, nil
 }
 
-// each runs do for every entry and makes one error of those that fail.
-func (o *opener) each(do func(entry, ciphertext string) error) error {
-	var failed []string
-	var first error
-	found := false
-	kind := delivery.Malformed
-	for _, entry := range slices.Sorted(maps.Keys(o.sealed.Entries)) {
-		err := do(entry, o.sealed.Entries[entry])
-		switch {
-		case err == nil:
-			continue
-		case !told(err):
+// reseal makes newest a key that opens every entry.
+func (o *opener) reseal(random io.Reader, newest Certificate) (map[string]string, error) {
+	out := make(map[string]string, len(o.sealed.Entries))
+	err := o.each(func(entry, ciphertext string) error {
+		// Opened first for the words of its error, and to know the key.
+		_, id, err := o.open(ciphertext)
+		if err != nil {
 			return err
-		case first == nil:
-			first = err
 		}
-		if errors.Is(err, ErrNoKey) {
-			kind = delivery.Refused
-		}
-		found = found || errors.Is(err, errFound)
-		failed = append(failed, fmt.Sprintf("%s: %v", quote(entry), err))
-		if len(failed) == maxFailures && len(o.sealed.Entries) > maxFailures {
-			failed = append(failed, "perhaps others too")
-			break
-		}
+		out[entry], err = Reseal(random, o.order(id), newest, o.sealed.Label(), ciphertext)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	if first == nil {
-		return nil
-	}
-	if kind == delivery.Refused && !found {
-		failed = append(failed, o.suspects()...)
-	}
-	return &delivery.Error{Kind: kind, Err: first, Message: "cannot be opened: " + strings.Join(failed, "; ")}
-}
-
-// maxSuspects is how many broken keys are named to who misses one.
-const maxSuspects = 3
-
-// suspects tells of the broken keys whom no other key serves: it may need one.
-func (o *opener) suspects() []string {
-	var names []string
-	var last Fault
-	for _, f := range o.ring.faults {
-		if !f.Opens {
-			names, last = append(names, f.Secret), f
-		}
-	}
-	which := last.String()
-	switch n := len(names); {
-	case n == 0:
-		return nil
-	case n > maxSuspects:
-		which = fmt.Sprintf("Secrets %s and %d more", strings.Join(names[:maxSuspects], ", "), n-maxSuspects)
-	case n > 1:
-		which = fmt.Sprintf("Secrets %s and %s", strings.Join(names[:n-1], ", "), names[n-1])
-	}
-	return []string{fmt.Sprintf("it may need a key that is broken, in namespace %s: %s", o.where, which)}
-}
-
-// told reports that the error tells about the ciphertext. Another is that of a
-// context which ended.
-func told(err error) bool {
-	var f *fault
-	return errors.As(err, &f)
+	return out, nil
 }
 
 // open opens one entry.
@@ -186,6 +141,7 @@ func (o *opener) open(ciphertext string) (secret.Value, KeyID, error) {
 	switch {
 	case err == nil:
 		o.last = id
+		o.oldest = max(o.oldest, slices.IndexFunc(o.ring.keys, func(k ringKey) bool { return k.ID == id }))
 		o.memory.fitted(of, id)
 		return v, id, nil
 	case !told(err):

@@ -24,7 +24,8 @@ const maxNames = 20
 // It asks the API server what is there, and makes nothing if that fails. Every
 // replica may call it: the name of a new key follows from the one before it, so
 // that only one of them can be made. A first key follows none. Should two
-// replicas make one in the same moment, both open, and one is the newest.
+// replicas make one in the same moment, both open, and one is the newest. Their
+// clocks need not agree to the second.
 func (r *Keyring) Rotate(ctx context.Context, now time.Time) (string, error) {
 	if _, due, err := r.look(ctx, now); err != nil || !due {
 		return "", err
@@ -61,7 +62,11 @@ func (r *Keyring) look(ctx context.Context, now time.Time) (*ringKey, bool, erro
 		return nil, false, err
 	}
 	keys := r.now()
-	if newest := keys.newest(now); newest != nil {
+	newest := keys.latest(now)
+	if newest == nil {
+		newest = keys.newest(now)
+	}
+	if newest != nil {
 		return newest, r.opts.Renew >= 0 && now.Sub(newest.cert.NotBefore) >= r.opts.Renew, nil
 	}
 	before := keys.certified() // and expired, or of another year

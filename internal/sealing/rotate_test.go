@@ -185,6 +185,30 @@ func TestAFirstKeyThatCameMeanwhileIsTaken(t *testing.T) {
 	}
 }
 
+// The key of a replica whose clock is a little ahead is of the future here.
+func TestAKeyOfAClockAheadIsTaken(t *testing.T) {
+	t.Parallel()
+	due := start.AddDate(0, 2, 0)
+	for name, theirs := range map[string]time.Time{"ahead": due.Add(2 * time.Second), "behind": due.Add(-2 * time.Second)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			secrets := secretsOf(t)
+			create(t, secrets, keySecret("old", sealing.KeyActive, pairs()[0]))
+			late := &overtaken{SecretInterface: secrets, by: func() {
+				if name, err := sealing.NewKeyring(secrets, fast).Rotate(t.Context(), theirs); err != nil || name == "" {
+					t.Errorf("the other made %q, %v", name, err)
+				}
+			}}
+			if name, err := sealing.NewKeyring(late, fast).Rotate(t.Context(), due); err != nil || name != "" {
+				t.Errorf("made %q, %v", name, err)
+			}
+			if n := len(keySecrets(t, secrets)); n != 2 {
+				t.Errorf("there are %d keys", n)
+			}
+		})
+	}
+}
+
 // overtaken sees an empty cluster when it looks for the first time.
 type overtaken struct {
 	corev1client.SecretInterface

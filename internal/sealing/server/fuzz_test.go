@@ -18,7 +18,7 @@ func FuzzRequest(f *testing.F) {
 	entry := seal(f, delivery.SealStrict, "pw", pairs()[0])
 	for _, s := range []string{
 		manifest(entry, "", ""), manifest(entry, wide, ""), manifest(entry, "", wide), manifest("tacit1:AAAA", namespaceWide, ""),
-		"", "{}", "---\nkind: SealedSecret", bomb(), textBomb(1<<10), "{x: &a z, y: [*a, *a]}", "a: 2*b &b",
+		"", "{}", "---\nkind: SealedSecret", bomb(), textBomb(1 << 10), "{x: &a z, y: [*a, *a]}", "a: 2*b &b",
 	} {
 		f.Add(s)
 	}

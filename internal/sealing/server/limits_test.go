@@ -47,7 +47,7 @@ func TestBodiesAreBounded(t *testing.T) {
 func TestBodiesDoNotGrow(t *testing.T) {
 	b := ours(t)
 	for name, body := range map[string]string{
-		"nodes": bomb(), "texts": textBomb(1<<20), "parts": partsBomb(), "empty documents": strings.Repeat("---\n", server.MaxBody/4),
+		"nodes": bomb(), "texts": textBomb(1 << 20), "parts": partsBomb(), "empty documents": strings.Repeat("---\n", server.MaxBody/4),
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

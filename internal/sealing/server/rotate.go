@@ -58,10 +58,11 @@ func (o *object) with(entries map[string]string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// contained answers for a request that broke the server. What the panic says
-// is not told: it may hold what was at hand.
+// contained says who answers, and answers for a request that broke the server.
+// What the panic says is not told: it may hold what was at hand.
 func (s *Server) contained(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Server", Name)
 		defer func() {
 			if broken := recover(); broken != nil {
 				s.fail(w, fmt.Errorf("panic of %T", broken))

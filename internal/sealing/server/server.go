@@ -6,9 +6,10 @@
 //	GET  /healthz
 //
 // Whoever reaches it may ask: in a cluster that is everybody. So no answer and
-// no line of a log holds what a ciphertext or a request holds, nothing can be
-// sealed for a wider scope than before, and every request is bounded in size,
-// time and number.
+// no line of a log holds what a ciphertext holds, nor a ciphertext that was sent
+// (a refusal names the object and its entries); none tells which keys there are.
+// Nothing can be sealed for a wider scope than before, and every request is
+// bounded in size, time and number.
 package server
 
 import (
@@ -30,7 +31,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/secret"
 )
 
-// Keys are those of the cluster; a sealing.Keyring.
+// Keys are those of the cluster; a sealing.Discreet, for its errors are told.
 type Keys interface {
 	// Newest is the certificate to seal for, or a *delivery.Error why there is
 	// none.
@@ -55,6 +56,10 @@ type Options struct {
 	Rate  float64
 	Burst int
 }
+
+// Name is what answers have as their Server: what is for Tacit alone is asked of
+// nobody else (tacit seal rotate, where the original would change more).
+const Name = "tacit"
 
 const plain = "text/plain; charset=utf-8"
 

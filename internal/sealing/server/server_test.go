@@ -79,13 +79,13 @@ func (cluster) Create(context.Context, *corev1.Secret, metav1.CreateOptions) (*c
 	return nil, errors.New("nobody makes keys")
 }
 
-func keyring(t testing.TB, of ...pair) *sealing.Keyring {
+func keyring(t testing.TB, of ...pair) sealing.Discreet {
 	t.Helper()
 	r := sealing.NewKeyring(cluster{of}, sealing.Options{})
 	if err := r.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return r
+	return r.Discreet()
 }
 
 // bench is a server under test with its log.
@@ -126,8 +126,8 @@ func (b *bench) post(path, body string) *httptest.ResponseRecorder {
 // form that kubeseal shows to its user.
 func wants(t *testing.T, got *httptest.ResponseRecorder, code int, parts ...string) {
 	t.Helper()
-	if got.Code != code {
-		t.Errorf("answers %d, want %d: %s", got.Code, code, got.Body)
+	if got.Code != code || got.Header().Get("Server") != "tacit" {
+		t.Errorf("%q answers %d, want %d: %s", got.Header().Get("Server"), got.Code, code, got.Body)
 	}
 	says := got.Body.String()
 	if got.Code >= 400 {
@@ -186,13 +186,13 @@ func TestTheNewestCertificateIsPublished(t *testing.T) {
 	if none.Header().Get("Retry-After") == "" {
 		t.Error("nobody is told to try again")
 	}
-	unread := serve(sealing.NewKeyring(cluster{}, sealing.Options{Namespace: "vault"}), nil).ask(http.MethodGet, "/v1/cert.pem", http.NoBody)
+	unread := serve(sealing.NewKeyring(cluster{}, sealing.Options{Namespace: "vault"}).Discreet(), nil).ask(http.MethodGet, "/v1/cert.pem", http.NoBody)
 	wants(t, unread, http.StatusServiceUnavailable, "the keys in namespace vault could not be read yet: may the operator list and watch Secrets there?")
 }
 
 func TestHealth(t *testing.T) {
 	t.Parallel()
-	wants(t, serve(sealing.NewKeyring(cluster{}, sealing.Options{}), nil).ask(http.MethodGet, "/healthz", http.NoBody), http.StatusOK, "ok")
+	wants(t, serve(sealing.NewKeyring(cluster{}, sealing.Options{}).Discreet(), nil).ask(http.MethodGet, "/healthz", http.NoBody), http.StatusOK, "ok")
 }
 
 func TestVerify(t *testing.T) {
@@ -213,7 +213,7 @@ func TestVerify(t *testing.T) {
 		"for a namespace":          {manifest(seal(t, delivery.SealNamespace, "pw", old), namespaceWide, ""), 200, ""},
 		"for the cluster":          {manifest(seal(t, delivery.SealCluster, "pw", old), wide, ""), 200, ""},
 		"for several clusters":     {manifest(seal(t, delivery.SealStrict, "pw", other, old), "", ""), 200, ""},
-		"of another cluster":       {manifest(seal(t, delivery.SealStrict, "pw", other), "", ""), 409, "another cluster"},
+		"of another cluster":       {manifest(seal(t, delivery.SealStrict, "pw", other), "", ""), 409, "none of this cluster's keys opens it: it was sealed for another cluster"},
 		"of another scope":         {manifest(strict, wide, ""), 409, "was sealed strict"},
 		"a scope in the template":  {manifest(seal(t, delivery.SealCluster, "pw", old), "", wide), 409, "cluster-wide"},
 		"cut":                      {manifest(strict[:200], "", ""), 409, "cut short"},
@@ -345,7 +345,7 @@ func TestRotateWithoutEntries(t *testing.T) {
 
 func TestBeforeTheKeysAreRead(t *testing.T) {
 	t.Parallel()
-	b := serve(sealing.NewKeyring(cluster{}, sealing.Options{Namespace: "keys"}), nil)
+	b := serve(sealing.NewKeyring(cluster{}, sealing.Options{Namespace: "keys"}).Discreet(), nil)
 	for _, path := range []string{"/v1/verify", "/v1/rotate"} {
 		got := b.post(path, manifest("AAAA", "", ""))
 		wants(t, got, http.StatusServiceUnavailable, "namespace keys")
