@@ -28,14 +28,14 @@
 // # An event
 //
 // internal/controller watches objects, stores, namespaces, and the metadata of
-// Secrets and ConfigMaps (watches.go; of most of them controller/objects keeps
-// a name and a version). An event wakes the
-// objects that depend on its object, and notes when that was: wakes.go. That
-// moment goes along the whole road, for nobody gets a value that is older than
-// their request. schedule.go has the timers, which are only the backstop.
-// deliveries.go is the one reconciler, for all kinds of all languages: get,
-// translate, run, report. places.go lists where a destination is to be, and
-// release.go takes back what an object made when it goes.
+// Secrets and ConfigMaps (setup.go; of most of them controller/objects keeps a
+// name and a version). An event wakes the objects that depend on its object
+// (wakers.go), and notes when that was (wakes.go). That moment goes along the
+// whole road, for nobody gets a value that is older than their request.
+// schedule.go has the timers, which are only the backstop. deliveries.go is the
+// one reconciler, for all kinds of all languages: get, translate, run, report;
+// turn.go is what it knows of one run. places.go lists where a destination is to
+// be, and release.go takes back what an object made when it goes.
 //
 // # Manifest to plan
 //
@@ -80,8 +80,8 @@
 // # Back again
 //
 // The outcome returns to the controller, which says when to look again, in one
-// place (conclude, in deliveries.go), and to the dialect, which puts it into
-// words: report.go and conditions.go. The status is patched once.
+// place (conclude.go), and to the dialect, which puts it into words: report.go
+// and conditions.go. The status is patched once.
 //
 // # Everywhere
 //

@@ -22,8 +22,8 @@ type memory struct {
 	// due is when the timer will wake the object for a refresh.
 	due      time.Time
 	failures int
-	// tried is the fingerprint of the last failure, and hold until when events
-	// that say nothing new do not have it tried again.
+	// tried is the fingerprint of the last failure, and quietUntil until when
+	// events that say nothing new do not have it tried again.
 	tried      string
 	quietUntil time.Time
 	result     delivery.Result

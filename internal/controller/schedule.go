@@ -13,11 +13,11 @@ import (
 // minInterval bounds how often one object may ask a store that it shares.
 const minInterval = time.Second
 
-// slots an interval is divided into. Objects whose first source is the same, or
-// whose destination is if only that is a store's, share a slot, so that they ask together and cost one read; different
-// sources spread over the interval, so that the load is flat. A source that
-// many objects have, but not first, costs at most this many reads an
-// interval.
+// slots is how many an interval has. Objects with the same first source share
+// one, so that they ask together and cost one read; where only the destination
+// is in a store, those with the same destination do. Others spread over the
+// interval, so that the load is flat. A source that many objects have, but not
+// first, costs at most this many reads an interval.
 const slots = 12
 
 // nextTick is when a refresh is due that follows one at last: the next tick
