@@ -255,7 +255,12 @@ func TestFollowersAreFilledWhereTheSourceAllows(t *testing.T) {
 		b.holds(kind, one, "late", "2")
 		b.holds(kind, one, "early", "2")
 		b.annotate(b.set(late, "v", "changed"), reflectedVersion, "")
-		late = b.holds(kind, one, "late", "2")
+		b.eventually(func() error { // it may have been mended in between, and once more
+			if late = b.read(kind, one, "late"); late.data["v"] != "2" || late.Annotations[reflectedVersion] == "" {
+				return errorf("it holds %v and bears %v", late.data, late.Annotations)
+			}
+			return nil
+		})
 		b.absent(kind, one, "app") // nobody asked for it
 		b.untouched(denied)
 

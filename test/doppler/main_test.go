@@ -21,7 +21,9 @@ type bed struct{ dopplertest.Bed }
 func newBed(t *testing.T, secrets map[string]string) bed {
 	t.Helper()
 	t.Parallel()
-	return bed{dopplertest.NewBed(t, operatortest.WithShared(t), secrets)}
+	b := bed{dopplertest.NewBed(t, operatortest.WithShared(t), secrets)}
+	b.CaughtUp("") // with the token, which is forgotten and used anew if it is seen late
+	return b
 }
 
 // namespace is another of the test's own.

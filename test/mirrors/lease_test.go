@@ -12,11 +12,14 @@ import (
 	"github.com/tacit-secrets/tacit/test/mirrors/mirrortest"
 )
 
+// Leases are renewed after a third of their time. The other two are what an
+// operator on a busy machine may be late.
+
 // poll is far off: what happens in time happens by the lease.
 const poll = "pollPeriodSeconds: 86400"
 
 func TestCredentialsStayTheSameWhileTheirLeaseIsRenewed(t *testing.T) {
-	l := newBed(t).Lending("6s", "1h")
+	l := newBed(t).Lending("15s", "1h")
 	one := l.Namespace("one")
 	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
 	was := l.Working(one, "db")
@@ -46,12 +49,14 @@ func TestCredentialsStayTheSameWhileTheirLeaseIsRenewed(t *testing.T) {
 }
 
 func TestCredentialsAreReplacedBeforeTheirLastEnd(t *testing.T) {
-	l := newBed(t).Lending("12s", "20s")
+	l := newBed(t).Lending("24s", "40s")
 	ns := l.Namespace("one")
 	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
 	was := l.Working(ns, "db")
 	got := l.HasThat(ns, "db", func(s *corev1.Secret) error {
-		if err := l.Works(s); err != nil && !t.Failed() {
+		err := l.Works(s)
+		// What is not there any more may have ended.
+		if now := l.Copy(ns, "db"); err != nil && now != nil && mirrortest.User(now) == mirrortest.User(s) && !t.Failed() {
 			t.Errorf("at some time the copy did not work: %v", err)
 		}
 		if mirrortest.User(s) == mirrortest.User(was) {
@@ -73,7 +78,7 @@ func TestCredentialsAreReplacedBeforeTheirLastEnd(t *testing.T) {
 }
 
 func TestRevokedCredentialsAreReplaced(t *testing.T) {
-	l := newBed(t).Lending("6s", "1h")
+	l := newBed(t).Lending("15s", "1h")
 	ns := l.Namespace("one")
 	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
 	was := l.Working(ns, "db")
@@ -85,7 +90,7 @@ func TestRevokedCredentialsAreReplaced(t *testing.T) {
 		}
 		return l.Works(s)
 	})
-	if users := l.Lent(); len(users) != 1 || users[0] != mirrortest.User(got) {
+	if users := l.LentNow(1); users[0] != mirrortest.User(got) {
 		t.Errorf("the database has %v", users)
 	}
 }
@@ -174,7 +179,7 @@ func TestAnotherPathIsAnotherLease(t *testing.T) {
 }
 
 func TestARenewalThatFailsForAWhileCostsNothing(t *testing.T) {
-	l := newBed(t).Lending("9s", "1h")
+	l := newBed(t).Lending("24s", "1h")
 	ns := l.Namespace("one")
 	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
 	was := l.Working(ns, "db")
@@ -208,7 +213,7 @@ func TestTwoObjectsShareNoCredentials(t *testing.T) {
 }
 
 func TestCredentialsLentIntoVaultAreKeptThereToo(t *testing.T) {
-	l := newBed(t).Lending("6s", "1h")
+	l := newBed(t).Lending("15s", "1h")
 	id, secret, err := l.Vault.AppRole(t.Context(), l.Rules()+below(l.Bed))
 	l.Must(err)
 	l.Set(l.NS, "approle", "role-id", id, "secret-id", secret)

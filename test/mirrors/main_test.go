@@ -43,8 +43,9 @@ func newBed(t *testing.T) mirrortest.Bed {
 }
 
 // atOnce is how soon events are followed: within a second, and much more for a
-// machine that is busy with other tests. It is far from every poll.
-const atOnce = 20 * time.Second
+// machine that is busy with other tests. It is far from every poll, and from the
+// seven minutes after which what waits for somebody's change is looked at.
+const atOnce = time.Minute
 
 // within fails the test if f takes longer.
 func within(t *testing.T, limit time.Duration, f func()) {

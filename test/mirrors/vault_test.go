@@ -59,6 +59,7 @@ func TestOneLoginServesHoweverManyPollsAndIsGivenBack(t *testing.T) {
 	b := newBed(t)
 	ns := b.Namespace("one")
 	b.Login("approle", below(b))
+	b.CaughtUp("") // credentials that are seen later than used are one more login
 	b.Put("app", map[string]any{"password": "first"})
 	for i := range 3 {
 		b.Apply(mirrortest.Lends(fmt.Sprintf("app-%d", i), "/secret/data/$NS/app", "pollPeriodSeconds: 1", "^$NS-"))
@@ -72,15 +73,11 @@ func TestOneLoginServesHoweverManyPollsAndIsGivenBack(t *testing.T) {
 			return nil
 		})
 	}
-	// The event of its credentials may come when they are in use already: then
-	// there is another login.
-	polls(4)
-	logins := b.Way.Counts()["/v1/auth/approle/login"]
 	polls(8)
 	b.Put("app", map[string]any{"password": "second"})
 	b.Has(ns, "app-2", "password", "second")
 	counts := b.Way.Counts()
-	if n := counts["/v1/auth/approle/login"]; n != logins || n > 2 {
+	if n := counts["/v1/auth/approle/login"]; n != 1 {
 		t.Errorf("%d logins for %d reads", n, counts["/v1/secret/data/"+b.NS+"/app"])
 	}
 	// Nobody is left to use it, and what it was for is taken back. Namespaces go
@@ -254,6 +251,7 @@ func TestWhatSomebodyDoesInVaultIsUndone(t *testing.T) {
 	b := newBed(t)
 	b.Login("approle", below(b))
 	b.Make(b.NS, "app", "password", "first")
+	b.CaughtUp("") // what is seen later than used is one more reason to ask
 	b.Apply(mirrortest.Into("app", "/secret/data/$NS/app") + "  pollPeriodSeconds: 2\n")
 	right := map[string]any{"password": "first"}
 	stored(b, "app", 1, right)
@@ -271,8 +269,9 @@ func TestWhatSomebodyDoesInVaultIsUndone(t *testing.T) {
 		})
 		return n, took
 	}
-	polled(1) // the event of the credentials is over by then, too
-	if n, took := polled(3); n > int(took/(2*time.Second))+1 {
+	polled(1)
+	// The first may be late, and then the next comes soon after it.
+	if n, took := polled(3); n > int(took/(2*time.Second))+2 {
 		t.Errorf("in %v it was asked for %d times", took, n)
 	}
 	if n := version(b, "app"); n != 1 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -39,6 +40,9 @@ func (b *bed) contested(who string) (events int) {
 	return events
 }
 
+// peace is after how long of it a contest is told anew.
+const peace = 10 * time.Second
+
 // written is how often operators wrote to "auto".
 func written(operators ...*one) (n int) {
 	for _, o := range operators {
@@ -61,6 +65,7 @@ func TestTwoOperatorsDoNotFight(t *testing.T) {
 	b.recorded("auto", "own")
 	b.recorded("last", "last")
 	second := b.serve(func(o *operator.Options) { o.HomeNamespace = b.other })
+	start := time.Now()
 	b.contested(`field manager "tacit"`)
 	for i := range 3 {
 		b.keep("own", fmt.Sprint("round ", i))
@@ -72,7 +77,8 @@ func TestTwoOperatorsDoNotFight(t *testing.T) {
 	if n := written(first, second); n > 10 {
 		t.Errorf("together they wrote %d times", n)
 	}
-	if n := b.contested(`field manager "tacit"`); n > 2 {
+	// One of each, and again if they had been at peace in between.
+	if n := b.contested(`field manager "tacit"`); n > 2+2*int(time.Since(start)/peace) {
 		t.Errorf("%d events of two operators", n)
 	}
 }
@@ -102,7 +108,7 @@ func TestAToolThatPutsTheRecordBackIsNotFought(t *testing.T) {
 			body, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{rollout.Recorded: c.puts(old)}}})
 			b.must(err)
 			ctx, stop := context.WithCancel(t.Context())
-			ended := make(chan struct{})
+			ended, start := make(chan struct{}), time.Now()
 			go func() {
 				defer close(ended)
 				for ctx.Err() == nil {
@@ -111,9 +117,7 @@ func TestAToolThatPutsTheRecordBackIsNotFought(t *testing.T) {
 				}
 			}()
 			defer stop()
-			if n := b.contested(c.who); n != 1 {
-				t.Errorf("%d events", n)
-			}
+			b.contested(c.who)
 			b.settled()
 			b.sets("auto", 2)
 			b.keep("own", "three")
@@ -124,6 +128,10 @@ func TestAToolThatPutsTheRecordBackIsNotFought(t *testing.T) {
 			<-ended
 			if n := written(o); n > 20 {
 				t.Errorf("it wrote %d times", n)
+			}
+			// Again after a peace, which there was not while the tool was at work.
+			if n := b.contested(c.who); n > 1+int(time.Since(start)/peace) {
+				t.Errorf("%d events", n)
 			}
 			b.Eventually(func() error {
 				if is := b.deployed("auto").Annotations[rollout.Recorded]; is == old || is == "" || is == "nonsense" {

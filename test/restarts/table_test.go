@@ -25,7 +25,8 @@ func (b *bed) says(name, ready, why string) {
 // TestTheTableSaysWhichRestartsAreToCome, and which are over.
 func TestTheTableSaysWhichRestartsAreToCome(t *testing.T) {
 	b := newBed(t)
-	o := b.serve(func(o *operator.Options) { o.Rollouts.PerMinute, o.Rollouts.Burst = 6, 1 })
+	// A turn in half a minute: what waits for it is to be seen waiting.
+	o := b.serve(func(o *operator.Options) { o.Rollouts.PerMinute, o.Rollouts.Burst = 2, 1 })
 	b.keep("own", "one")
 	b.keep("last", "one")
 	b.apply(deployment("auto", auto, "own") + deployment("last", auto, "last"))

@@ -41,7 +41,7 @@ func TestHomeIsTheOperators(t *testing.T) {
 	b.Must(b.Create(t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: b.NS, Name: "doppler-operator-controller-manager"}}))
 	id, err := b.Doppler.Identity(t.Context(), testkit.DopplerIdentity{
 		Plane: b.Plane, Audiences: []string{"dopplerSecret:" + b.NS + ":identity"}, Projects: []string{b.NS},
-		Subjects: []string{"system:serviceaccount:" + b.NS + ":doppler-operator-controller-manager"}, TTL: 4 * time.Second,
+		Subjects: []string{"system:serviceaccount:" + b.NS + ":doppler-operator-controller-manager"}, TTL: 10 * time.Second,
 	})
 	b.Must(err)
 	_, stop := b.serve(func(o *operator.Options) {
@@ -77,9 +77,10 @@ func TestASlowDopplerIsTold(t *testing.T) {
 	b.serve(func(o *operator.Options) { o.Limits.Timeout = 2 * time.Second })
 	b.DS("app")
 	was := b.Carries("app", "K", "one")
-	b.Must(b.Doppler.Fault(t.Context(), testkit.CloudFault{Kind: "slow", Delay: time.Minute, Scope: b.NS, Times: 2}))
+	b.Must(b.Doppler.Fault(t.Context(), testkit.CloudFault{Kind: "slow", Delay: time.Minute, Scope: b.NS}))
 	b.Broken("app", "did not answer in time")
 	b.Stays(was)
+	b.Must(b.Doppler.Heal(t.Context(), b.NS))
 	b.Set("K", "two")
 	b.Carries("app", "K", "two")
 	b.InSync("app")

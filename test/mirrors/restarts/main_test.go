@@ -133,6 +133,20 @@ func (b bed) settled(r *running, objects int) {
 	b.counts(r, float64(objects), "tacit_objects", "result=Synced")
 }
 
+// caughtUp waits until the operator has seen every Secret that is in the bed's
+// namespaces now: it repairs copies that were edited after them.
+func (b bed) caughtUp() {
+	b.T.Helper()
+	const probe = "caught-up"
+	b.Make(b.NS, probe, "k", "x")
+	b.Apply(mirrortest.Copies(probe, "", "^$NS-"))
+	for _, ns := range []string{b.one, b.two} {
+		b.Has(ns, probe, "k", "x")
+		b.Set(ns, probe, "k", "edited")
+		b.Has(ns, probe, "k", "x")
+	}
+}
+
 // of reports that a request is about a Secret, or with no name about any of
 // the namespace.
 func of(c testkit.Call, namespace, name string) bool {

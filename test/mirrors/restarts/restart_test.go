@@ -76,7 +76,7 @@ func TestARestartWithNothingChangedWritesNothing(t *testing.T) {
 
 func TestALeaseIsRenewedAcrossARestart(t *testing.T) {
 	b := newBed(t)
-	l := b.Lending("6s", "1h")
+	l := b.Lending("24s", "1h") // in which another operator has to start
 	b.Apply(mirrortest.Lends("lent", l.Path, daily, "^$NS-"))
 	first := b.operate()
 	was := l.Working(b.one, "lent")

@@ -134,7 +134,7 @@ func TestNoCopyIsForATool(t *testing.T) {
 
 func TestTakingOverALeaseTakesOutNoOther(t *testing.T) {
 	b := newBed(t)
-	l := b.Lending("6s", "1h")
+	l := b.Lending("24s", "1h") // in which the operator has to start
 	lent, err := b.Vault.Admin.Logical().ReadWithContext(t.Context(), l.Path)
 	b.Must(err)
 	data := map[string][]byte{}
