@@ -55,7 +55,8 @@ type Writer interface {
 type Leaser interface {
 	// Renew extends a lease. NotFound means that it has ended, Refused that
 	// these credentials may not renew it. The lease returned lasts from now on;
-	// a store caps it at what is left of the longest time it allows.
+	// a store caps it at what is left of the longest time it allows, and the
+	// backend at what is left until lease.Until, if it knows of no later end.
 	Renew(ctx context.Context, lease delivery.Lease) (delivery.Lease, error)
 	// Revoke ends a lease at once. One that has ended is no error.
 	Revoke(ctx context.Context, id string) error

@@ -17,6 +17,9 @@ type Lease struct {
 	Renewable bool
 	// Renewed is when it was given or last renewed; zero if not known.
 	Renewed time.Time
+	// Until is when it ends however often it is renewed, because that ends which
+	// it hangs on, such as a login; zero if not known. It may be put off.
+	Until time.Time
 }
 
 // Lent is the annotation with our digest of what a lease is for, keyed, on the

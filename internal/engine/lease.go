@@ -74,7 +74,7 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 	case err == nil && granted.Duration < held.Duration/2:
 		return got, false, nil
 	case err == nil:
-		held.Renewed = r.Now()
+		held.Renewed, held.Until = r.Now(), granted.Until
 		r.out.Lease.Change = delivery.LeaseRenewed
 	case backend.KindOf(err) == backend.NotFound:
 		return got, false, nil

@@ -16,7 +16,7 @@ import (
 const maxLeaseID = 200
 
 // Renew implements backend.Leaser. Any session may renew a lease that its
-// policies allow, whichever took it out.
+// policies allow, whichever took it out; but it ends with the token that did.
 func (s *store) Renew(ctx context.Context, lease delivery.Lease) (delivery.Lease, error) {
 	c, err := leaseCall("renew", lease.ID)
 	if err != nil {
@@ -29,7 +29,15 @@ func (s *store) Renew(ctx context.Context, lease delivery.Lease) (delivery.Lease
 	if err != nil {
 		return delivery.Lease{}, err
 	}
-	return a.granted(lease.ID)
+	granted, err := a.granted(lease.ID)
+	if err != nil {
+		if backend.KindOf(err) == backend.NotFound {
+			s.session.ended(lease.ID)
+		}
+		return delivery.Lease{}, err
+	}
+	granted.Until = lease.Until
+	return s.session.prolong(granted), nil
 }
 
 // granted reads the answer to a renewal.
@@ -67,13 +75,16 @@ func (s *store) Revoke(ctx context.Context, id string) error {
 	a, err := s.ask(ctx, c)
 	switch {
 	case err != nil:
-		return err
 	case a.ended(), a.status == http.StatusAccepted:
-		return nil
 	case !a.ok():
-		return a.failure(a.kind())
+		err = a.failure(a.kind())
+	default:
+		err = a.done()
 	}
-	return a.done()
+	if err == nil {
+		s.session.ended(id)
+	}
+	return err
 }
 
 func leaseCall(verb, id string) (call, error) {

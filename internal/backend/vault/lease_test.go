@@ -217,8 +217,9 @@ func TestOneLogInHoweverManyPolls(t *testing.T) {
 		}
 	}
 	counts, err := v.Counts(t.Context())
-	if err != nil || counts.Logins != 1 || counts.Total != 52 {
-		t.Errorf("a read and 50 polls cost %+v, %v; want one log-in, and no call beside them", counts, err)
+	// The token, which lasts as long as the lease, is made to last longer once.
+	if err != nil || counts.Logins != 1 || counts.Total != 53 {
+		t.Errorf("a read and 50 polls cost %+v, %v; want one log-in and one renewal of it, and no call beside them", counts, err)
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *store) readRaw(ctx context.Context, ref backend.Ref) (backend.Document,
 		return backend.Document{}, err
 	}
 	if !h.lease.IsZero() {
-		s.session.lend(a.token)
+		h.lease = s.session.lend(ctx, a.token, h.lease)
 	}
 	return backend.Document{Value: secret.New(h.data), Version: h.version, Lease: h.lease}, nil
 }

@@ -26,6 +26,7 @@ type session struct {
 	flight  *flight
 	closed  bool
 	timer   *time.Timer // renews a token that leases hang on; see lend
+	loans   map[string]loan
 }
 
 // flight is a log-in or renewal under way.
@@ -79,6 +80,9 @@ func (s *session) fly(ctx context.Context, f *flight, old *token) {
 	f.tok, f.err = s.refresh(ctx, old)
 	s.mu.Lock()
 	s.current, s.flight = f.tok, nil
+	if f.tok != nil {
+		f.tok.life.ends = f.tok.ends()
+	}
 	s.wake()
 	s.mu.Unlock()
 	close(f.done)
@@ -93,14 +97,19 @@ func (s *session) refresh(ctx context.Context, old *token) (*token, error) {
 	}
 	if old.renewable {
 		renewed, err := s.renew(ctx, old)
-		// A token that comes back with less than half of its time is near
-		// its end for good: better a new one now.
-		if err == nil && (!old.issued || renewed.ttl == 0 || renewed.ttl >= old.full/2) {
+		// A token that comes back with less than half of its time, or that
+		// leases hang on with less than three quarters, is near its end for
+		// good: better a new one now.
+		least := old.full / 2
+		if old.life.lends() {
+			least = old.full / 4 * 3
+		}
+		if err == nil && (!old.issued || renewed.ttl == 0 || renewed.ttl >= least) {
 			return renewed, nil
 		}
 		if err == nil {
 			old = renewed
-		} else if old.lends.Load() && passing(err) {
+		} else if old.life.lends() && passing(err) {
 			return old.postponed(now), nil
 		}
 	}
@@ -160,10 +169,18 @@ func loginKind(a answer) backend.Kind {
 
 func (s *session) renew(ctx context.Context, old *token) (*token, error) {
 	since := s.caller.now()
-	a, err := s.caller.do(ctx, call{
+	c := call{
 		does: "renew Vault's token", method: http.MethodPost, path: "auth/token/renew-self",
 		body: map[string]any{}, namespace: s.namespace, token: old.value,
-	})
+	}
+	asked, longer := old.asked, old.short()
+	if longer {
+		asked = old.life.want()
+	}
+	if asked > 0 {
+		c.body["increment"] = int64(asked / time.Second)
+	}
+	a, err := s.caller.do(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +191,13 @@ func (s *session) renew(ctx context.Context, old *token) (*token, error) {
 	if err != nil {
 		return nil, err
 	}
-	tok.value, tok.issued, tok.revocable, tok.full, tok.lends = old.value, old.issued, old.revocable, old.full, old.lends
+	tok.value, tok.issued, tok.revocable, tok.asked, tok.life = old.value, old.issued, old.revocable, asked, old.life
+	if !longer {
+		tok.full = old.full
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tok.life.ends = tok.ends() // even if it is replaced at once
 	return tok, nil
 }
 
@@ -214,7 +237,7 @@ func (s *session) close(ctx context.Context) error {
 }
 
 func (s *session) revoke(ctx context.Context, tok *token) error {
-	if tok == nil || !tok.issued || !tok.revocable || tok.lends.Load() || tok.over(s.caller.now()) {
+	if tok == nil || !tok.issued || !tok.revocable || tok.life.lends() || tok.over(s.caller.now()) {
 		return nil
 	}
 	a, err := s.caller.do(ctx, call{

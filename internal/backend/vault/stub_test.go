@@ -28,7 +28,9 @@ type stub struct {
 	calls []string
 	// How it behaves from now on.
 	ttl       time.Duration // of the tokens that it issues
-	renewTo   time.Duration // what a renewal gives
+	renewTo   time.Duration // what a renewal gives that asks for no time
+	max       time.Duration // that a token lives at most; 0: without end
+	period    bool          // renewals give renewTo whatever they ask for
 	noRenew   bool          // renewals are denied
 	noLogin   int           // status of log-ins; 0: they work
 	noLookup  bool          // a policy forbids lookup-self
@@ -41,7 +43,16 @@ type stub struct {
 	namespace map[string]string
 }
 
-type stubToken struct{ ends time.Time }
+type stubToken struct {
+	ends time.Time
+	last time.Time // zero: it may be renewed without end
+}
+
+// asked is what a request says.
+type asked struct {
+	Increment int    `json:"increment"`
+	Lease     string `json:"lease_id"`
+}
 
 func newStub(t *testing.T) *stub {
 	t.Helper()
@@ -129,6 +140,8 @@ const (
 	revoke = "POST auth/token/revoke-self"
 	get    = "GET secret/data/db"
 	creds  = "GET database/creds/app"
+
+	renewLease = "PUT sys/leases/renew"
 )
 
 func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -142,15 +155,17 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.atLogin <- struct{}{}
 		<-wait
 	}
+	var body asked
+	_ = json.NewDecoder(r.Body).Decode(&body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.turn()
-	status, body := s.answer(call, r.Header.Get("X-Vault-Token"))
+	status, answer := s.answer(call, r.Header.Get("X-Vault-Token"), body)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
+	_ = json.NewEncoder(w).Encode(answer)
 }
 
-func (s *stub) answer(call, token string) (int, any) {
+func (s *stub) answer(call, token string, body asked) (int, any) {
 	denied := map[string]any{"errors": []string{"permission denied"}}
 	if call == login {
 		if s.noLogin != 0 {
@@ -158,6 +173,9 @@ func (s *stub) answer(call, token string) (int, any) {
 		}
 		value := "hvs.token-" + strconv.Itoa(len(s.calls))
 		s.tokens[value] = &stubToken{ends: s.now.Add(s.ttl)}
+		if s.max > 0 {
+			s.tokens[value].last = s.now.Add(s.max)
+		}
 		return 200, s.auth(value, s.ttl)
 	}
 	known := s.tokens[token]
@@ -180,8 +198,15 @@ func (s *stub) answer(call, token string) (int, any) {
 		if s.noRenew {
 			return 403, denied
 		}
-		known.ends = s.now.Add(s.renewTo)
-		return 200, s.auth(token, s.renewTo)
+		grant := s.renewTo
+		if body.Increment > 0 && !s.period {
+			grant = time.Duration(body.Increment) * time.Second
+		}
+		if !known.last.IsZero() {
+			grant = min(grant, known.last.Sub(s.now).Truncate(time.Second))
+		}
+		known.ends = s.now.Add(grant)
+		return 200, s.auth(token, grant)
 	case revoke:
 		delete(s.tokens, token)
 		return 204, nil
@@ -191,6 +216,11 @@ func (s *stub) answer(call, token string) (int, any) {
 		return 200, map[string]any{
 			"lease_id": id, "lease_duration": 3600, "renewable": true, "data": map[string]string{"username": id},
 		}
+	case renewLease:
+		if !s.good(body.Lease) {
+			return 400, map[string]any{"errors": []string{"lease not found"}}
+		}
+		return 200, map[string]any{"lease_id": body.Lease, "lease_duration": body.Increment, "renewable": true}
 	case get:
 		if s.deny {
 			return 403, denied
@@ -200,6 +230,12 @@ func (s *stub) answer(call, token string) (int, any) {
 		}}
 	}
 	return 404, map[string]any{"errors": []string{}}
+}
+
+// good reports that the token which a lease hangs on is. s.mu is held.
+func (s *stub) good(lease string) bool {
+	known := s.tokens[s.leases[lease]]
+	return known != nil && s.now.Before(known.ends)
 }
 
 func (s *stub) auth(value string, ttl time.Duration) any {

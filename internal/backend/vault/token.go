@@ -2,7 +2,6 @@ package vault
 
 import (
 	"encoding/json"
-	"sync/atomic"
 	"time"
 
 	"github.com/tacit-secrets/tacit/internal/backend"
@@ -20,12 +19,14 @@ type token struct {
 	renewable bool
 	since     time.Time
 	ttl       time.Duration // 0: it never ends
-	// full is the ttl that it began with.
+	// full is the ttl that it began with, or was given when it began to lend.
 	full time.Duration
+	// asked is for how long a renewal was last to be; 0 if as Vault likes.
+	asked time.Duration
 	// retry is when to try again after a refresh that failed.
 	retry time.Time
-	// lends reports that leases hang on it; renewed, it is the same token.
-	lends *atomic.Bool
+	// life is what hangs on it; renewed, it is the same token.
+	life *life
 }
 
 // maxTTL keeps the arithmetic of times from overflowing.
@@ -38,22 +39,33 @@ func seconds(n int64) time.Duration {
 	return min(time.Duration(min(n, int64(maxTTL/time.Second)))*time.Second, maxTTL)
 }
 
-// due reports that the token should be renewed or replaced: two thirds of
-// its time have passed.
+// due reports that the token should be renewed or replaced.
 func (t *token) due(now time.Time) bool {
 	if t.ttl == 0 {
 		return false
 	}
-	return t.over(now) || !now.Before(t.next())
+	return t.over(now) || t.short() || !now.Before(t.next())
 }
 
-// next is when a token that ends should be renewed.
+// next is when a token that ends should be renewed: when two thirds of its
+// time have passed, or half if leases hang on it; see lend.
 func (t *token) next() time.Time {
 	at := t.since.Add(t.ttl / 3 * 2)
+	if t.life.lends() {
+		at = t.since.Add(t.ttl / 2)
+	}
 	if t.retry.After(at) {
 		return t.retry
 	}
 	return at
+}
+
+// ends is when it ends if it is not renewed; after all leases if never.
+func (t *token) ends() time.Time {
+	if t.ttl == 0 {
+		return t.since.Add(2 * maxTTL)
+	}
+	return t.since.Add(t.ttl)
 }
 
 // over reports that the token has ended.
@@ -64,7 +76,8 @@ func (t *token) over(now time.Time) bool {
 // postponed is t after a refresh that failed: it stays in use while it lasts.
 func (t *token) postponed(now time.Time) *token {
 	later := *t
-	later.retry = now.Add(t.since.Add(t.ttl).Sub(now) / 4)
+	later.retry = now.Add(t.ends().Sub(now) / 4)
+	later.asked = max(t.asked, t.life.want()) // it was
 	return &later
 }
 
@@ -95,7 +108,7 @@ func tokenFromAuth(a answer, since time.Time) (*token, error) {
 	ttl := seconds(auth.LeaseDuration)
 	return &token{
 		value: auth.ClientToken, issued: true, revocable: auth.TokenType != "batch",
-		renewable: auth.Renewable, since: since, ttl: ttl, full: ttl, lends: &atomic.Bool{},
+		renewable: auth.Renewable, since: since, ttl: ttl, full: ttl, life: &life{},
 	}, nil
 }
 
@@ -116,6 +129,6 @@ func tokenFromLookup(a answer, value string, since time.Time) (*token, error) {
 		ttl = time.Second // in its last
 	}
 	return &token{
-		value: value, renewable: shape.Data.Renewable, since: since, ttl: ttl, full: ttl, lends: &atomic.Bool{},
+		value: value, renewable: shape.Data.Renewable, since: since, ttl: ttl, full: ttl, life: &life{},
 	}, nil
 }
