@@ -31,6 +31,7 @@ type Cluster struct {
 func NewCluster(cfg *rest.Config, namespace, service string) (*Cluster, error) {
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS, cfg.UserAgent = -1, "tacit-seal"
+	cfg.Wrap(heed)
 	client, err := corev1client.NewForConfig(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("set up the client: %w", err)
@@ -41,34 +42,61 @@ func NewCluster(cfg *rest.Config, namespace, service string) (*Cluster, error) {
 // maxAnswer bounds what is read of an answer.
 const maxAnswer = 16 << 20
 
+// answer is what the operator says, and whether it is Tacit, for which its
+// header speaks: a Service may lead to either.
+type answer struct {
+	text  []byte
+	tacit bool
+}
+
+// server is where a context has noted who answered.
+type server struct{}
+
+// heed notes it.
+func heed(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		resp, err := next.RoundTrip(r)
+		if by, ok := r.Context().Value(server{}).(*string); ok && err == nil {
+			*by = resp.Header.Get("Server")
+		}
+		return resp, err
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // ask sends a request through the proxy to the first port of the service, as
 // kubeseal does. The client waits and asks again where it is told to.
-func (c *Cluster) ask(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+func (c *Cluster) ask(ctx context.Context, method, path string, body []byte) (answer, error) {
 	service, err := c.client.Services(c.namespace).Get(ctx, c.service, metav1.GetOptions{})
 	if err != nil {
-		return nil, c.explain(err)
+		return answer{}, c.explain(err)
 	}
 	if len(service.Spec.Ports) == 0 {
-		return nil, fmt.Errorf("Service %s/%s has no port", c.namespace, c.service)
+		return answer{}, fmt.Errorf("Service %s/%s has no port", c.namespace, c.service)
 	}
 	req := c.client.RESTClient().Verb(method).Namespace(c.namespace).Resource("services").SubResource("proxy").
 		Name(utilnet.JoinSchemeNamePort("http", c.service, service.Spec.Ports[0].Name)).Suffix(path)
 	if body != nil {
 		req = req.SetHeader("Content-Type", "application/json").Body(body)
 	}
-	answer, err := req.Stream(ctx)
+	var by string
+	stream, err := req.Stream(context.WithValue(ctx, server{}, &by))
 	if err != nil {
-		return nil, c.explain(err)
+		return answer{}, c.explain(err)
 	}
-	defer func() { _ = answer.Close() }() // it was read
-	content, err := io.ReadAll(io.LimitReader(answer, maxAnswer+1))
+	defer func() { _ = stream.Close() }() // it was read
+	text, err := io.ReadAll(io.LimitReader(stream, maxAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("the cluster's answer broke off: %w", err)
+		return answer{}, fmt.Errorf("the cluster's answer broke off: %w", err)
 	}
-	if len(content) > maxAnswer {
-		return nil, errors.New("the cluster's answer is too long to be one")
+	if len(text) > maxAnswer {
+		return answer{}, errors.New("the cluster's answer is too long to be one")
 	}
-	return content, nil
+	return answer{text, by == "tacit"}, nil
 }
 
 // refusal is an answer other than 200. said is what the operator added.
@@ -112,6 +140,10 @@ func (c *Cluster) explain(err error) error {
 	case http.StatusNotFound:
 		r.text = fmt.Sprintf("there is no Service %s, or it does not answer this: --controller-name and --controller-namespace say where the operator is, --cert does without it", place)
 	case http.StatusServiceUnavailable:
+		if r.said != "" { // the API server says it otherwise
+			r.text = fmt.Sprintf("Service %s cannot do it now", place)
+			break
+		}
 		r.text = fmt.Sprintf("behind Service %s nobody answers: does the operator run?", place)
 	case http.StatusTooManyRequests:
 		r.text = "the cluster is asked too much: try again later"
@@ -138,11 +170,11 @@ func said(details *metav1.StatusDetails) string {
 
 // Certificate is the one to seal for.
 func (c *Cluster) Certificate(ctx context.Context) (sealing.Certificate, error) {
-	text, err := c.ask(ctx, http.MethodGet, "/v1/cert.pem", nil)
+	got, err := c.ask(ctx, http.MethodGet, "/v1/cert.pem", nil)
 	if err != nil {
 		return sealing.Certificate{}, err
 	}
-	certs, err := sealing.ParseCertificates(text)
+	certs, err := sealing.ParseCertificates(got.text)
 	if err != nil {
 		return sealing.Certificate{}, fmt.Errorf("the cluster's certificate: %w", err)
 	}
@@ -161,29 +193,29 @@ func (c *Cluster) Open(ctx context.Context, o *v1alpha1.SealedSecret) error {
 
 // Reseal has the cluster seal the object's values for its newest key.
 func (c *Cluster) Reseal(ctx context.Context, o *v1alpha1.SealedSecret) (map[string]string, error) {
-	// The original renders templates before it seals anew: what a template
-	// makes of a value would stand in the file in its place.
-	for key := range o.Spec.EncryptedData {
-		if _, both := o.Spec.Template.Data[key]; both {
-			return nil, objectError{fmt.Errorf("the key %q is also one of its template: the cluster may seal what the template makes of it; use --keys", key)}
-		}
-	}
 	body, err := json.Marshal(o)
 	if err != nil {
 		return nil, errors.New("it cannot be written as JSON")
 	}
-	text, err := c.ask(ctx, http.MethodPost, "/v1/rotate", body)
+	got, err := c.ask(ctx, http.MethodPost, "/v1/rotate", body)
 	if err != nil {
 		return nil, unopened(err)
 	}
-	var answer v1alpha1.SealedSecret
-	if err := json.Unmarshal(text, &answer); err != nil || answer.Kind != v1alpha1.SealedSecretKind {
+	var after v1alpha1.SealedSecret
+	if err := json.Unmarshal(got.text, &after); err != nil || after.Kind != v1alpha1.SealedSecretKind {
 		return nil, errors.New("the cluster's answer is no SealedSecret")
 	}
-	if answer.Name != o.Name || answer.Namespace != o.Namespace || ScopeOf(answer.Annotations) != ScopeOf(o.Annotations) {
+	if after.Name != o.Name || after.Namespace != o.Namespace || ScopeOf(after.Annotations) != ScopeOf(o.Annotations) {
 		return nil, objectError{errors.New("the cluster answers with another SealedSecret than it was asked about")}
 	}
-	return answer.Spec.EncryptedData, nil
+	// The original renders templates before it seals anew: what a template
+	// makes of a value would stand in the file in its place.
+	for key := range o.Spec.EncryptedData {
+		if _, both := o.Spec.Template.Data[key]; both && !got.tacit {
+			return nil, objectError{fmt.Errorf("the key %q is also one of its template: the cluster may seal what the template makes of it; use --keys", key)}
+		}
+	}
+	return after.Spec.EncryptedData, nil
 }
 
 // ErrNotThere is that the cluster has no such SealedSecret.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,41 @@ func TestAClusterIsAskedThroughItsService(t *testing.T) {
 	}
 }
 
+// What a template makes of a value is not sealed in its place, which is known of
+// Tacit.
+func TestTacitRotatesAKeyThatATemplateHas(t *testing.T) {
+	t.Parallel()
+	a := clusters()[0]
+	own := operator(t, a)
+	as := func(name string) *seal.Cluster {
+		return cluster(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			own.ServeHTTP(answer, r)
+			w.Header().Set("Server", name)
+			w.WriteHeader(answer.Code)
+			_, _ = w.Write(answer.Body.Bytes())
+		}))
+	}
+	o := sealed(t, plain, a.Certificates[0])
+	o.Spec.Template.Data = map[string]string{"user": "user={{ .user }}"}
+	for name, ours := range map[string]bool{"tacit": true, "": false, "nginx": false} {
+		after, report, err := seal.Rotate(t.Context(), text(t, o), "", as(name))
+		if err != nil || (report[0].Problem == nil) != ours || (len(report[0].Keys) == 2) != ours {
+			t.Fatalf("%q: %v, %v", name, report, err)
+		}
+		if !ours {
+			continue
+		}
+		f, err := seal.ParseFile(after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err := keysOf(t, a).Data(t.Context(), &f.Objects[0].SealedSecret); err != nil || string(data["user"].Reveal()) != "canary-2" {
+			t.Errorf("it holds %d keys, %v", len(data), err)
+		}
+	}
+}
+
 func TestARefusalIsToldInWords(t *testing.T) {
 	t.Parallel()
 	answers := func(code int, body string) *seal.Cluster {
@@ -99,7 +135,8 @@ func TestARefusalIsToldInWords(t *testing.T) {
 		about      bool
 	}{
 		"forbidden": {403, "", "you may not ask Service kube-system/sealed-secrets-controller", false},
-		"nobody":    {503, "no endpoints available", "does the operator run?", false},
+		"nobody":    {503, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no endpoints available for service", "reason": "ServiceUnavailable", "code": 503}`, "does the operator run?", false},
+		"busy":      {503, "busy with other requests\n", "Service kube-system/sealed-secrets-controller cannot do it now: busy with other requests", false},
 		"not there": {404, "", "--controller-name", false},
 		"broken":    {500, "<html>canary", "answers 500", true},
 		"in words":  {409, "a key is missing\n", "does not open in this cluster: a key is missing", true},

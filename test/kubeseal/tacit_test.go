@@ -50,8 +50,12 @@ func TestTacitsOwnCommandsGoTheSameWay(t *testing.T) {
 	if err := cluster.Open(t.Context(), object(ours)); err != nil {
 		t.Error(err)
 	}
-	if out, err := cluster.Reseal(t.Context(), object(ours)); err != nil || out["password"] == "" {
-		t.Errorf("%v %v", out, err)
+	templated := object(ours)
+	templated.Spec.Template.Data = map[string]string{"password": "{{ .password }}"}
+	for _, o := range []*v1alpha1.SealedSecret{object(ours), templated} {
+		if out, err := cluster.Reseal(t.Context(), o); err != nil || out["password"] == "" {
+			t.Errorf("%v %v", out, err)
+		}
 	}
 	if err := cluster.Open(t.Context(), object(other)); err == nil || !strings.Contains(err.Error(), "it was sealed for another cluster, or for another namespace or name than "+b.ns+"/db") {
 		t.Errorf("another cluster's: %v", err)
