@@ -44,6 +44,9 @@ func TestWhatDoesNotOpenSaysWhy(t *testing.T) {
 		"bad-key":       {values{"a b": good("bad-key")}, []string{`the key "a b" has characters`}},
 		"too-large":     {values{"k": b.Key.Seal(t, b.NS+"/too-large", strings.Repeat("x", 1<<20+1))}, []string{"1048577 bytes", "at most 1048576"}},
 		"of-many":       {values{"a": "!", "b": "!", "c": "!", "d": "!"}, []string{`"a"`, `"b"`, `"c"`, "perhaps others"}},
+		// More than are opened in one turn.
+		"of-more": {values{"a": good("of-more"), "b": "!", "c": good("of-more"), "d": good("of-more"), "e": good("of-more"), "f": good("of-more"),
+			"g": good("of-more"), "h": good("of-more"), "i": "AAAA", "j": good("of-more")}, []string{`"b": it is not base64`, `"i": it was never sealed`}},
 	} {
 		b.Apply(sealedtest.Manifest(name, c.entries, "", ""))
 		b.Fails(name, c.says...)

@@ -3,6 +3,7 @@ package alone_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,6 +163,29 @@ func TestWhatTheOriginalMadeIsTakenOver(t *testing.T) {
 	b.Synced("app")
 }
 
+// frugal fails if objects that were served for the first time cost more than a
+// write of the Secret and one of the status each. A third more leaves room for
+// what a slow machine has tried again.
+func (b bed) frugal(tap *testkit.Tap, objects int) {
+	b.T.Helper()
+	for what, c := range map[string]struct {
+		most int
+		is   func(testkit.Call) bool
+	}{
+		"writes of Secrets":  {objects + objects/3, func(c testkit.Call) bool { return c.Writes() && c.OnSecrets() }},
+		"writes of statuses": {objects + objects/3, func(c testkit.Call) bool { return c.Writes() && c.On("sealedsecrets") }},
+		"reads of one object": {objects / 3, func(c testkit.Call) bool {
+			return !c.Writes() && (strings.Contains(c.Path, "/secrets/") || strings.Contains(c.Path, "/sealedsecrets/"))
+		}},
+	} {
+		got := len(tap.Which(c.is))
+		b.T.Logf("%d %s", got, what)
+		if got > c.most {
+			b.T.Errorf("%d objects cost %d %s, want at most %d", objects, got, what, c.most)
+		}
+	}
+}
+
 // TestThreeHundredFromAColdStart runs alone, for it tells how long they take,
 // with a key of the size that clusters have. On two processors that nobody else
 // uses they take about as long as the decryptions, one at a time; here they must
@@ -178,7 +202,7 @@ func TestThreeHundredFromAColdStart(t *testing.T) {
 		b.Must(b.Create(t.Context(), ss))
 	}
 	start := time.Now()
-	b.serve(nil)
+	tap, _, _ := b.tapped()
 	b.Eventually(func() error {
 		list := &v1alpha1.SealedSecretList{}
 		b.Must(b.List(t.Context(), list, client.InNamespace(b.NS)))
@@ -191,6 +215,7 @@ func TestThreeHundredFromAColdStart(t *testing.T) {
 		return check(done == n, "%d of %d are synced", done, n)
 	})
 	t.Logf("%d SealedSecrets took %s", n, time.Since(start))
+	b.frugal(tap, n)
 	for _, i := range []int{0, 150, 299} {
 		name := fmt.Sprintf("app-%03d", i)
 		b.Holds(name, values{"k": name})
