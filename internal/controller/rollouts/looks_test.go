@@ -21,6 +21,15 @@ func TestLooksAtARecordOfOthers(t *testing.T) {
 	bears := func(operator string, entries ...string) then {
 		return func(s *stand) { s.put(s.entries(operator, entries...).Of(s.w.id())) }
 	}
+	uses := func(names ...string) then {
+		return func(s *stand) {
+			s.version++
+			s.w.uses = nil
+			for _, name := range names {
+				s.w.uses = append(s.w.uses, use{"Secret", name, "main"})
+			}
+		}
+	}
 	both := func(f, g then) then { return func(s *stand) { f(s); g(s) } }
 	const (
 		other = "another's"
@@ -69,6 +78,8 @@ func TestLooksAtARecordOfOthers(t *testing.T) {
 		"undo while there is nobody":  {{has("app=two"), "restarts, " + two}, {both(old, starts), "restarts, " + two}, {nothing, ""}},
 		"undo after a Secret is gone": {{has("app="), "restarts, records [app= db=one]"}, {old, "records [app= db=one]"}, {has("app=one"), "restarts, " + one}},
 
+		"undo to another Secret":      {{uses("db"), "records [db=one]"}, {has("app=two"), ""}, {both(old, uses("app", "db")), two}, {nothing, ""}},
+
 		"clone": {{copied, one}, {has("app=two"), "restarts, " + two}},
 
 		"another key": {
@@ -84,6 +95,7 @@ func TestLooksAtARecordOfOthers(t *testing.T) {
 			{bears(other, "app=two", "db=two"), tells},
 			{after(time.Hour), ""},
 		},
+		"another key, after a start":            {{starts, ""}, {theirs, tells}},
 		"another key, with a change":            {{both(theirs, has("app=two")), "restarts, " + two}},
 		"another key, that saw to a change":     {{theirs, tells}, {both(has("app=two"), bears(other, "app=two", "db=one")), ""}, {nothing, ""}},
 		"another key, of one entry":             {{mixed, tells}, {has("app=two"), "again in 1m0s"}, {has("db=two"), "restarts, records [app=two db=two]"}},
