@@ -26,6 +26,8 @@ func (r *deliveryReconciler) idle(ctx context.Context, t *turn) time.Duration {
 	switch {
 	case mem.failures > 0, mem.untold > 0, mem.repairs.told && t.Intact, s.Failing && mem.at.IsZero(), due(plan, current, last, now):
 		return atOnce
+	case mem.at.IsZero() && unsure(plan):
+		return atOnce
 	case !settled(s, current) && r.outdated(ctx, t):
 		return atOnce
 	case !t.Intact:
@@ -53,6 +55,12 @@ func (r *deliveryReconciler) idle(ctx context.Context, t *turn) time.Duration {
 	}
 	mem.due = nextTick(plan, last)
 	return max(mem.due.Sub(now), time.Millisecond)
+}
+
+// unsure reports that the plan holds a lease which may end at any moment: whoever
+// took it out did not record until when its login lasts.
+func unsure(plan *delivery.Delivery) bool {
+	return plan.Leases != nil && !plan.Leases.Held.IsZero() && plan.Leases.Held.Until.IsZero()
 }
 
 // settled reports that the plan, having run, reads its sources again for no

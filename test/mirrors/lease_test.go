@@ -77,6 +77,24 @@ func TestCredentialsAreReplacedBeforeTheirLastEnd(t *testing.T) {
 	l.Event("db", "VaultLeaseLeft", was.Annotations["mirrors.kts.studio/vault-lease-id"])
 }
 
+// TestCredentialsAreReplacedBeforeTheirLoginsLastEnd: Vault ends a lease with
+// the token that took it out, whatever it said of the lease.
+func TestCredentialsAreReplacedBeforeTheirLoginsLastEnd(t *testing.T) {
+	l := newBed(t).Lending("1h", "2h")
+	l.Logins("15s", "45s")
+	ns := l.Namespace("one")
+	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
+	was := l.Working(ns, "db")
+	if sm := l.Active("db"); sm.Status.VaultSource.LeaseDuration > 45 || sm.Status.VaultSource.TokenEndsAt == "" {
+		t.Errorf("the status says of the lease %+v", sm.Status.VaultSource)
+	}
+	l.OpenUntilEnd(was)
+	l.Active("db")
+	if n := l.Takeouts(); n > 5 {
+		t.Errorf("credentials were taken out %d times", n)
+	}
+}
+
 func TestRevokedCredentialsAreReplaced(t *testing.T) {
 	l := newBed(t).Lending("15s", "1h")
 	ns := l.Namespace("one")

@@ -56,6 +56,12 @@ type VaultSourceStatus struct {
 	// +kubebuilder:validation:Format=date-time
 	RenewedAt string `json:"renewedAt,omitempty"`
 
+	// When the token that it was taken with ends, and it too, unless that token
+	// is renewed once more; not known if absent.
+	// +optional
+	// +kubebuilder:validation:Format=date-time
+	TokenEndsAt string `json:"tokenEndsAt,omitempty"`
+
 	// The address and the path that it is from.
 	// +optional
 	Addr string `json:"addr,omitempty"`

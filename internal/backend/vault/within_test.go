@@ -60,8 +60,8 @@ func TestALeaseNeverOutlivesItsTokenUnnoticed(t *testing.T) {
 		}, 90, 200},
 		"as long as the lease": {func(s *stub) { s.max = time.Hour }, 45, 100},
 		"by periods":           {func(s *stub) { s.ttl, s.renewTo, s.period = 10*time.Minute, 10*time.Minute, true }, 1, 300},
-		"batch":                {func(s *stub) { s.batch, s.ttl = true, 30 * time.Minute }, 100, 0},
-		"renewals denied":      {func(s *stub) { s.noRenew, s.ttl = true, 30 * time.Minute }, 80, 160},
+		"batch":                {func(s *stub) { s.batch, s.ttl = true, 30*time.Minute }, 100, 0},
+		"renewals denied":      {func(s *stub) { s.noRenew, s.ttl = true, 30*time.Minute }, 80, 160},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -69,6 +69,9 @@ func record(sm *v1alpha2.SecretMirror, held delivery.Lease, now time.Time) []dia
 	}
 	kept.LeaseDuration = int64(held.Duration / time.Second)
 	kept.Renewable = &held.Renewable
+	if !held.Until.IsZero() {
+		kept.TokenEndsAt = stamp(held.Until)
+	}
 	switch {
 	case !held.Renewed.IsZero():
 		kept.RenewedAt = stamp(held.Renewed)

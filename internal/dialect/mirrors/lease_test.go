@@ -81,6 +81,32 @@ func TestLeaseIsRecordedBeforeUse(t *testing.T) {
 	step("a replacement after its end", sm, third, delivery.LeaseIssued, time.Hour, "2026-08-01T13:00:00Z", newCreds(third))
 }
 
+// TestTheEndOfALeasesTokenIsRecordedWithIt, for whoever comes next did not take
+// the lease out. One that is not known says nothing about the one before.
+func TestTheEndOfALeasesTokenIsRecordedWithIt(t *testing.T) {
+	t.Parallel()
+	sm := ofVaultMirror()
+	first, second := lease("db/creds/app/1", 0), lease("db/creds/app/2", time.Minute)
+	first.Until = day(time.Hour)
+	until := func() time.Time {
+		plan, _ := SecretMirrors(Options{}).Translate(sm)
+		return plan.Leases.Held.Until
+	}
+	lend(t, sm, first, 0)
+	if got := until(); !got.Equal(first.Until.Truncate(time.Second)) {
+		t.Errorf("it reads back %v, want %v", got, first.Until)
+	}
+	first.Until = day(2 * time.Hour)
+	report(sm, delivery.Outcome{Result: delivery.Synced, Lease: delivery.LeaseOutcome{Held: first, Change: delivery.LeaseRenewed}}, time.Minute)
+	if got := until(); !got.Equal(first.Until.Truncate(time.Second)) {
+		t.Errorf("renewed, it reads back %v, want %v", got, first.Until)
+	}
+	lend(t, sm, second, time.Minute)
+	if got := until(); !got.IsZero() {
+		t.Errorf("another lease reads back %v, the end of the first", got)
+	}
+}
+
 // TestARecordTellsWhatItOverwrites, for nobody else will: the run that follows
 // finds the new lease alone.
 func TestARecordTellsWhatItOverwrites(t *testing.T) {

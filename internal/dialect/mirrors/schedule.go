@@ -72,6 +72,7 @@ func (t *translation) held() delivery.Lease {
 		Duration:  seconds(rec.LeaseDuration),
 		Renewable: rec.Renewable == nil || *rec.Renewable,
 		Renewed:   parse(rec.RenewedAt),
+		Until:     parse(rec.TokenEndsAt),
 	}
 	if l.Renewed.IsZero() {
 		// The original records no more than when it last synced, at which it

@@ -2,9 +2,11 @@ package mirrortest
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -36,6 +38,50 @@ func (l Loan) Rules() string {
 	return `path "` + l.Path + `" { capabilities = ["read"] }
 path "sys/leases/revoke" { capabilities = ["update"] }
 `
+}
+
+// Logins lets the tokens that "approle" logs in for last ttl, and maxTTL however
+// often they are renewed.
+func (l Loan) Logins(ttl, maxTTL string) {
+	l.T.Helper()
+	policy, err := l.Vault.Policy(l.T.Context(), l.Rules())
+	l.Must(err)
+	vault, role := l.Vault.Admin.Logical(), "auth/approle/role/"+policy
+	_, err = vault.WriteWithContext(l.T.Context(), role, map[string]any{
+		"token_policies": policy, "token_ttl": ttl, "token_max_ttl": maxTTL})
+	l.Must(err)
+	id, err := vault.ReadWithContext(l.T.Context(), role+"/role-id")
+	l.Must(err)
+	secret, err := vault.WriteWithContext(l.T.Context(), role+"/secret-id", nil)
+	l.Must(err)
+	l.Set(l.NS, "approle", "role-id", id.Data["role_id"].(string), "secret-id", secret.Data["secret_id"].(string))
+}
+
+// OpenUntilEnd fails the test if what a copy holds stops opening the database
+// before something else is in its place. It looks until the first credentials
+// have come to their end.
+func (l Loan) OpenUntilEnd(first *corev1.Secret) {
+	l.T.Helper()
+	testkit.Eventually(l.T, 3*time.Minute, func() error {
+		now := l.Copy(first.Namespace, first.Name)
+		if now == nil {
+			l.T.Fatal("the copy is gone")
+		}
+		if err := l.Works(now); err != nil {
+			// Vault is asked too: a machine may be too busy for a database, and
+			// the copy may have been replaced meanwhile.
+			id := now.Annotations["mirrors.kts.studio/vault-lease-id"]
+			_, gone := l.Vault.Admin.Sys().LookupWithContext(l.T.Context(), id)
+			if same := l.Copy(now.Namespace, now.Name); gone != nil && same != nil && same.ResourceVersion == now.ResourceVersion {
+				l.T.Fatalf("the copy holds credentials whose lease %s has ended: %v; %s", id, gone, l.states())
+			}
+			return err
+		}
+		if User(now) == User(first) || l.Works(first) == nil {
+			return errors.New("the first credentials still open the database")
+		}
+		return nil
+	})
 }
 
 // Lent are the roles that are in the database for this loan.

@@ -1,10 +1,12 @@
 package restarts_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/test/mirrors/mirrortest"
@@ -88,6 +90,46 @@ func TestALeaseIsRenewedAcrossARestart(t *testing.T) {
 	if err := l.Works(was); err != nil || l.Takeouts() != 1 {
 		t.Errorf("taken out %d times; %v", l.Takeouts(), err)
 	}
+}
+
+// TestCredentialsAreReplacedBeforeTheLoginOfAFormerOperatorEnds: nobody can
+// renew that any more.
+func TestCredentialsAreReplacedBeforeTheLoginOfAFormerOperatorEnds(t *testing.T) {
+	b := newBed(t)
+	l := b.Lending("1h", "2h")
+	l.Logins("15s", "45s")
+	b.Apply(mirrortest.Lends("lent", l.Path, daily, "^$NS-"))
+	first := b.operate()
+	was := l.Working(b.one, "lent")
+	b.Active("lent")
+	first.stop()
+	b.operate()
+	l.OpenUntilEnd(was)
+	b.Active("lent")
+}
+
+// TestALeaseOfWhichNoEndIsKnownIsLookedAtAtTheStart: the original recorded none,
+// and its CustomResourceDefinition keeps none.
+func TestALeaseOfWhichNoEndIsKnownIsLookedAtAtTheStart(t *testing.T) {
+	b := newBed(t)
+	l := b.Lending("1h", "2h")
+	b.Apply(mirrortest.Lends("lent", l.Path, daily, "^$NS-"))
+	first := b.operate()
+	was := l.Working(b.one, "lent")
+	b.Active("lent")
+	first.stop()
+	sm := b.Mirror("lent")
+	patch := client.MergeFrom(sm.DeepCopy())
+	sm.Status.VaultSource.TokenEndsAt = ""
+	b.Must(b.Status().Patch(t.Context(), sm, patch))
+	b.Must(b.Vault.Admin.Sys().RevokeWithContext(t.Context(), sm.Status.VaultSource.LeaseID))
+	b.operate()
+	b.HasThat(b.one, "lent", func(s *corev1.Secret) error {
+		if mirrortest.User(s) == mirrortest.User(was) {
+			return errors.New("is still the one that was revoked")
+		}
+		return l.Works(s)
+	})
 }
 
 func TestAnObjectDeletedAfterARestartLeavesNothing(t *testing.T) {
