@@ -53,8 +53,8 @@ type ReloadRule struct {
 	Names, Patterns []string
 	// Referenced: the workload's pods use the object.
 	Referenced bool
-	// With are annotations that the object must have.
-	With map[string]string
+	// With are annotations that the object must have, WithLabels labels.
+	With, WithLabels map[string]string
 	// Never: what fits restarts nobody.
 	Never bool
 }

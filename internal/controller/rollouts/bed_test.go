@@ -142,7 +142,7 @@ func (b *bed) operate(change func(*setup)) *running {
 	meta, err := metadata.NewForConfigAndClient(s.config, mgr.GetHTTPClient())
 	b.must(err)
 	watch := func(kind string) *objects.Watch {
-		w := objects.New(objects.Options{Client: meta, Kind: kind, Namespaces: []string{b.ns}, Kept: []string{"reloader.stakater.com/"}})
+		w := objects.New(objects.Options{Client: meta, Kind: kind, Namespaces: []string{b.ns}, Kept: []string{"reloader.stakater.com/", "secrets.doppler.com/subtype"}})
 		b.must(mgr.Add(w))
 		return w
 	}

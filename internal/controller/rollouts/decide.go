@@ -79,12 +79,12 @@ func (r *reconciler) look(ctx context.Context, e *entry, ref delivery.ObjectRef,
 	gone := content{gone: true}
 	meta := r.objects.get(ref)
 	if meta == nil {
-		wishes := e.wishing(ref, nil, true)
+		wishes := e.wishing(ref, tags{}, true)
 		if it.base != "" || len(wishes) == 0 {
 			return gone, wishes, nil
 		}
 		// Never seen: the watch of workloads may be ahead of this one.
-	} else if wishes := e.wishing(ref, meta.Annotations, false); len(wishes) == 0 {
+	} else if wishes := e.wishing(ref, tags{meta.Labels, meta.Annotations}, false); len(wishes) == 0 {
 		return content{}, nil, nil
 	}
 	known := meta
@@ -96,11 +96,11 @@ func (r *reconciler) look(ctx context.Context, e *entry, ref delivery.ObjectRef,
 	case err != nil:
 		return content{}, nil, err
 	case now.gone:
-		return gone, e.wishing(ref, nil, true), nil
+		return gone, e.wishing(ref, tags{}, true), nil
 	case meta == nil:
-		return now, e.wishing(ref, now.annotations, false), nil
+		return now, e.wishing(ref, now.tags, false), nil
 	}
-	return now, e.wishing(ref, meta.Annotations, false), nil
+	return now, e.wishing(ref, tags{meta.Labels, meta.Annotations}, false), nil
 }
 
 // verdict is what the record says of an object from now on, and whether that

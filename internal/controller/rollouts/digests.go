@@ -35,9 +35,9 @@ type digests struct {
 type content struct {
 	gone            bool
 	version, digest string
-	// annotations are there after a read alone, and never remembered: that of
+	// tags are there after a read alone, and never remembered: an annotation of
 	// `kubectl apply` has the data of a Secret.
-	annotations map[string]string
+	tags tags
 }
 
 func newDigests(core corev1client.CoreV1Interface, runner *rollout.Runner, objects watches, wanted func(delivery.ObjectRef) bool) *digests {
@@ -74,7 +74,7 @@ func (d *digests) recall(ref delivery.ObjectRef, known string) (content, bool) {
 }
 
 func (d *digests) remember(ref delivery.ObjectRef, got content) {
-	got.annotations = nil
+	got.tags = tags{}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -136,7 +136,7 @@ func (d *digests) read(ctx context.Context, ref delivery.ObjectRef) (content, er
 		// Pods see no difference between the two parts of a ConfigMap.
 		data[strings.TrimPrefix(k, target.Binary)] = secret.New(v)
 	}
-	return content{version: got.ResourceVersion, digest: d.runner.Digest(ref, data), annotations: got.Annotations}, nil
+	return content{version: got.ResourceVersion, digest: d.runner.Digest(ref, data), tags: tags{got.Labels, got.Annotations}}, nil
 }
 
 func unread(cause error, format string, ref delivery.ObjectRef) error {

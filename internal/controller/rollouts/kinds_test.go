@@ -220,13 +220,18 @@ func TestDopplersAnnotation(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	long := "a-secret-with-a-name-that-is-much-longer-than-an-annotation-has-room"
-	b.secret("app", "one")
-	b.secret(long, "one")
-	b.apply(workload("Deployment", "web", `secrets.doppler.com/reload: "true"`, "Secret/app", "Secret/"+long, "ConfigMap/conf"))
+	managed := func(name, value string) {
+		b.apply(fmt.Sprintf("{apiVersion: v1, kind: Secret, metadata: {name: %s, labels: {secrets.doppler.com/subtype: dopplerSecret}}, stringData: {k: %q}}", name, value))
+	}
+	managed("app", "one")
+	managed(long, "one")
+	b.secret("pull", "one")
+	b.apply(workload("Deployment", "web", `secrets.doppler.com/reload: "true"`, "Secret/app", "Secret/"+long, "Secret/pull", "ConfigMap/conf"))
 	b.operate(nil)
 	b.recorded("Deployment", "web", "Secret/app", "Secret/"+long)
-	b.secret("app", "two")
-	b.secret(long, "two")
+	b.secret("pull", "two") // not Doppler's
+	managed("app", "two")
+	managed(long, "two")
 	b.eventually(func() error {
 		d := b.deployment("web")
 		marks := 0

@@ -111,17 +111,20 @@ func (e *entry) candidates(objects watches, record rollout.Record) []delivery.Ob
 	return slices.Compact(out)
 }
 
+// tags are an object's labels and annotations.
+type tags struct{ labels, annotations map[string]string }
+
 // wishing lists the wishes by which a change of the object restarts the
-// workload. Annotations are the object's, or gone is set: then what depends on
+// workload. The tags are the object's, or gone is set: then what depends on
 // them is taken to be as it was.
-func (e *entry) wishing(ref delivery.ObjectRef, annotations map[string]string, gone bool) []*wish {
+func (e *entry) wishing(ref delivery.ObjectRef, has tags, gone bool) []*wish {
 	_, uses := e.using(ref)
 	var out []*wish
 	for i := range e.wishes {
 		h := &e.wishes[i]
 		for j := range h.plan.Rules {
 			rule := &h.plan.Rules[j]
-			if !fits(rule, h.patterns[j], ref, uses, annotations, gone) {
+			if !fits(rule, h.patterns[j], ref, uses, has, gone) {
 				continue
 			}
 			if !rule.Never {
@@ -133,18 +136,23 @@ func (e *entry) wishing(ref delivery.ObjectRef, annotations map[string]string, g
 	return out
 }
 
-func fits(rule *delivery.ReloadRule, patterns []*regexp.Regexp, ref delivery.ObjectRef, uses bool, annotations map[string]string, gone bool) bool {
+func fits(rule *delivery.ReloadRule, patterns []*regexp.Regexp, ref delivery.ObjectRef, uses bool, has tags, gone bool) bool {
 	if rule.Kind != "" && rule.Kind != ref.Kind || rule.Referenced && !uses {
 		return false
 	}
 	if len(rule.Names)+len(rule.Patterns) > 0 && !slices.Contains(rule.Names, ref.Name) && !fitsAny(patterns, ref.Name) {
 		return false
 	}
-	if gone && len(rule.With) > 0 {
+	if gone && len(rule.With)+len(rule.WithLabels) > 0 {
 		return !rule.Never
 	}
-	for k, v := range rule.With {
-		if annotations[k] != v {
+	return within(rule.With, has.annotations) && within(rule.WithLabels, has.labels)
+}
+
+// within reports that all has what some does.
+func within(some, all map[string]string) bool {
+	for k, v := range some {
+		if all[k] != v {
 			return false
 		}
 	}

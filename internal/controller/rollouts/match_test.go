@@ -50,7 +50,7 @@ func TestWhichObjectsRestart(t *testing.T) {
 			ref := delivery.ObjectRef{Kind: "Secret", Namespace: "ns", Name: c.object}
 			restart := false
 			for _, e := range s.interested(ref) {
-				restart = len(e.wishing(ref, map[string]string{c.has: "true"}, false)) > 0
+				restart = len(e.wishing(ref, tags{annotations: map[string]string{c.has: "true"}}, false)) > 0
 			}
 			if restart != c.restart {
 				t.Errorf("it restarts: %v, want %v", restart, c.restart)

@@ -322,7 +322,7 @@ func TestWhatIsWrittenTellsNothing(t *testing.T) {
 	const value = "canary-5up3r-s3cr3t"
 	b.secret("app", "before")
 	b.secret("twin", "before")
-	b.apply(workload("Deployment", "web", auto+`, secrets.doppler.com/reload: "true"`, "Secret/app", "Secret/twin"))
+	b.apply(workload("Deployment", "web", auto, "Secret/app", "Secret/twin"))
 	r := b.operate(nil)
 	b.recorded("Deployment", "web", "Secret/app", "Secret/twin")
 	b.secret("app", value)

@@ -1,9 +1,9 @@
 // Package dopplerreload is the annotation by which a workload asks the Doppler
 // operator to be restarted when a Secret that it uses changes.
 //
-// The original looks at Deployments alone, and at Secrets that a DopplerSecret
-// manages. Here every kind whose pods run on is served, and every Secret that
-// they use.
+// As with the original, those Secrets are the ones that a DopplerSecret manages:
+// another that is renewed restarts nobody. The original looks at Deployments
+// alone; here every kind whose pods run on is served.
 package dopplerreload
 
 import (
@@ -21,6 +21,9 @@ const Name = "secrets.doppler.com/reload"
 const (
 	reload = "secrets.doppler.com/reload"
 	update = "secrets.doppler.com/secretsupdate."
+
+	// The label of the Secrets that a DopplerSecret manages.
+	subtypeLabel, subtype = "secrets.doppler.com/subtype", "dopplerSecret"
 )
 
 // New returns the language.
@@ -33,7 +36,7 @@ func (language) Name() string { return Name }
 
 // Kept implements dialect.Workloads.
 func (language) Kept() dialect.WorkloadKeys {
-	return dialect.WorkloadKeys{Workload: []string{reload}}
+	return dialect.WorkloadKeys{Workload: []string{reload}, Object: []string{subtypeLabel}}
 }
 
 // Translate implements dialect.Workloads.
@@ -46,7 +49,9 @@ func (language) Translate(w dialect.Workload) (delivery.Reload, error) {
 	if value != "true" || w.Kind == "CronJob" {
 		return delivery.Reload{}, nil
 	}
-	return delivery.Reload{Rules: []delivery.ReloadRule{{Kind: "Secret", Referenced: true}}}, nil
+	return delivery.Reload{Rules: []delivery.ReloadRule{{
+		Kind: "Secret", Referenced: true, WithLabels: map[string]string{subtypeLabel: subtype},
+	}}}, nil
 }
 
 // Mark implements dialect.Workloads. The value is a keyed digest, not the ETag

@@ -37,7 +37,9 @@ func TestTranslate(t *testing.T) {
 			}
 			var want []delivery.ReloadRule
 			if c.asks {
-				want = []delivery.ReloadRule{{Kind: "Secret", Referenced: true}}
+				want = []delivery.ReloadRule{{
+					Kind: "Secret", Referenced: true, WithLabels: map[string]string{"secrets.doppler.com/subtype": "dopplerSecret"},
+				}}
 			}
 			if diff := cmp.Diff(want, plan.Rules); diff != "" {
 				t.Errorf("the rules differ (-want +got):\n%s", diff)
