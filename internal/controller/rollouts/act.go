@@ -13,63 +13,75 @@ import (
 
 // act does what was decided, in one write.
 func (r *reconciler) act(ctx context.Context, e *entry, d *decision, mem *memory) (time.Duration, error) {
-	now, id := r.Runner.Now(), e.id()
-	act := rollout.Act{Workload: id, Version: e.ResourceVersion, Cause: d.identity}
-	if d.differs {
-		act.Record = d.record
-	}
-	if len(d.changed) > 0 {
-		act.Marks = d.marks(e, now)
-	}
-	var wait time.Duration
-	var yields, tell bool
-	if d.differs {
-		wait, yields, tell = mem.rival.yield(d.face, now, r.Patience)
-	}
-	if tell {
-		r.contested(ctx, e, &mem.rival)
-	}
-	if yields {
-		act.Record, act.Marks = nil, nil
-	} else if len(d.changed) > 0 && act.Marks == nil {
-		r.Runner.TellFailure(id, string(e.UID), "Changes detected, but "+id.String()+" has no containers of its own to restart")
-	}
+	now := r.Runner.Now()
+	act, until := r.wanted(ctx, e, d, mem, now)
 	hold := e.hold()
 	if act.Marks != nil && e.paused && !hold.on {
 		r.halt(e, d, mem)
 		return 0, nil // until it is resumed
 	}
-	until := hold.apply(&act, now)
-	if wait > 0 {
-		until = sooner(until, now.Add(wait))
-	}
+	until = sooner(until, hold.apply(&act, now))
 	rolls := hold.rolls(&act)
 	if wait := r.turn(e, d, mem, rolls); wait > 0 {
-		until = sooner(until, now.Add(wait))
-		act.Marks, act.Record, act.Pause = nil, nil, nil
+		return remaining(sooner(until, now.Add(wait)), now), nil
 	}
-	if act.Record == nil && act.Marks == nil && act.Pause == nil {
+	if act.Empty() {
 		return remaining(until, now), nil
 	}
-	version, err := r.Runner.Apply(ctx, act)
-	if err != nil {
-		if rolls {
-			r.Runner.Limit.Return(id, now)
-		}
+	if err := r.write(ctx, act, d, mem, rolls, now); err != nil {
 		return 0, err
-	}
-	mem.version = version
-	if act.Record != nil {
-		mem.rival.restored(act.Record, d.face.contested, now)
 	}
 	switch {
 	case rolls:
 		r.tell(ctx, e, d, mem)
 	case act.Marks != nil:
-		r.Runner.TellHeld(id, string(e.UID), d.causes, until)
-		mem.held, mem.troubled = append(mem.held, d.causes...), true
+		r.held(e, d, mem, until)
 	}
 	return remaining(until, now), nil
+}
+
+// wanted is what the decision comes to, and when to look at it again; zero is
+// when something changes.
+func (r *reconciler) wanted(ctx context.Context, e *entry, d *decision, mem *memory, now time.Time) (act rollout.Act, until time.Time) {
+	act = rollout.Act{Workload: e.id(), Version: e.ResourceVersion, Cause: d.identity}
+	if !d.differs {
+		return act, until
+	}
+	wait, yields, tell := mem.rival.yield(d.face, now, r.Patience)
+	if tell {
+		r.contested(ctx, e, &mem.rival)
+	}
+	if yields {
+		if wait > 0 {
+			until = now.Add(wait)
+		}
+		return act, until
+	}
+	act.Record = d.record
+	if len(d.changed) == 0 {
+		return act, until
+	}
+	if act.Marks = d.marks(e, now); act.Marks == nil {
+		r.Runner.TellFailure(act.Workload, string(e.UID), "Changes detected, but "+act.Workload.String()+" has no containers of its own to restart")
+	}
+	return act, until
+}
+
+// write does an act, and remembers it. A turn is kept for the next try if it
+// fails.
+func (r *reconciler) write(ctx context.Context, act rollout.Act, d *decision, mem *memory, rolls bool, now time.Time) error {
+	version, err := r.Runner.Apply(ctx, act)
+	if err != nil {
+		if rolls {
+			r.Runner.Limit.Return(act.Workload, now)
+		}
+		return err
+	}
+	mem.version = version
+	if act.Record != nil {
+		mem.rival.restored(act.Record, d.face.contested, now)
+	}
+	return nil
 }
 
 // turn returns how long the workload has to wait for its turn; 0 if it is, or
@@ -118,6 +130,12 @@ func (r *reconciler) tell(ctx context.Context, e *entry, d *decision, mem *memor
 	}
 	mem.since, mem.told, mem.troubled, mem.held = time.Time{}, false, false, nil
 	log.FromContext(ctx).V(1).Info("restarted", "workload", e.String(), "because", causes)
+}
+
+// held says that the workload is paused until then.
+func (r *reconciler) held(e *entry, d *decision, mem *memory, until time.Time) {
+	r.Runner.TellHeld(e.id(), string(e.UID), d.causes, until)
+	mem.held, mem.troubled = append(mem.held, d.causes...), true
 }
 
 // causesOf are those of a restart, with those that it was put off for.

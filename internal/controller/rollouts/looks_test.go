@@ -78,7 +78,7 @@ func TestLooksAtARecordOfOthers(t *testing.T) {
 		"undo while there is nobody":  {{has("app=two"), "restarts, " + two}, {both(old, starts), "restarts, " + two}, {nothing, ""}},
 		"undo after a Secret is gone": {{has("app="), "restarts, records [app= db=one]"}, {old, "records [app= db=one]"}, {has("app=one"), "restarts, " + one}},
 
-		"undo to another Secret":      {{uses("db"), "records [db=one]"}, {has("app=two"), ""}, {both(old, uses("app", "db")), two}, {nothing, ""}},
+		"undo to another Secret": {{uses("db"), "records [db=one]"}, {has("app=two"), ""}, {both(old, uses("app", "db")), two}, {nothing, ""}},
 
 		"clone": {{copied, one}, {has("app=two"), "restarts, " + two}},
 

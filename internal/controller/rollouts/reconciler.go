@@ -130,9 +130,9 @@ func (r *reconciler) leave(id delivery.Workload) {
 	r.Runner.Limit.Leave(id, r.Runner.Now())
 }
 
-// sooner is the earlier of two times, of which a may be none.
+// sooner is the earlier of two times; one that is zero is none.
 func sooner(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
 	return a

@@ -34,6 +34,11 @@ type Act struct {
 	Cause string
 }
 
+// Empty reports that nothing is to be written.
+func (a *Act) Empty() bool {
+	return a.Record == nil && a.Marks == nil && a.Pause == nil && len(a.Annotations) == 0
+}
+
 // object is a part of a JSON document.
 type object = map[string]any
 
@@ -147,8 +152,6 @@ func distinct(env []delivery.EnvMark) []delivery.EnvMark {
 	}
 	return out
 }
-
-func uidOf(s string) types.UID { return types.UID(s) }
 
 // conflict is what the API server would say.
 func conflict(a Act) error {

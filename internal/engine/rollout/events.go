@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 )
@@ -81,9 +82,9 @@ func (r *Runner) event(to Recorder, kind string, w delivery.Workload, uid, reaso
 		return
 	}
 	gvk, _ := KindOf(w.Kind)
-	ref := &corev1.ObjectReference{Kind: w.Kind, Namespace: w.Namespace, Name: w.Name}
-	ref.APIVersion = gvk.GroupVersion().String()
-	ref.UID = uidOf(uid)
+	ref := &corev1.ObjectReference{
+		APIVersion: gvk.GroupVersion().String(), Kind: w.Kind, Namespace: w.Namespace, Name: w.Name, UID: types.UID(uid),
+	}
 	to.Event(ref, kind, reason, message)
 }
 
