@@ -226,12 +226,18 @@ func each(places []Spot, fn func(p *Spot)) {
 	all.Wait()
 }
 
-// store writes the result into a store.
+// store writes the result into a store. Nothing does not replace what is there:
+// a source that was emptied, or is yet to be filled, is no order to delete.
 func (r *run) store(ctx context.Context, got fetch.Result, data secret.Data) error {
 	dest := &r.job.Plan.Destination
 	if got.Object != nil && target.Privileged(got.Object.Type) {
 		return &delivery.Error{Kind: delivery.TargetControlled, Message: fmt.Sprintf(
 			"it is not copied: Secrets of type %s are acted on by the cluster itself", got.Object.Type)}
+	}
+	if len(data) == 0 {
+		r.giveBack(ctx)
+		return &delivery.Error{Kind: delivery.ShapeFailed, Message: fmt.Sprintf(
+			"no data in source secret; what is in the store under %q stays as it is", dest.Key)}
 	}
 	changed, err := r.job.Stores.Write(ctx, dest.Store, dest.Key, data)
 	if err != nil {

@@ -145,7 +145,7 @@ func (r *run) all(ctx context.Context) error {
 		return nil
 	}
 	r.out.Sources.Skipped, r.out.Sources.Version = got.Skipped, got.Version
-	if len(got.Data) == 0 && got.Object == nil && dest.Deletion != delivery.DeleteKeys {
+	if toStore := dest.Store != (delivery.StoreRef{}); len(got.Data) == 0 && got.Object == nil && dest.Deletion != delivery.DeleteKeys && !toStore {
 		return r.empty(ctx)
 	}
 	shaped, err := shape.Render(ctx, plan.Shape, got.Data, r.template(plan), shape.Limits{})

@@ -320,6 +320,37 @@ func TestFromVaultToVault(t *testing.T) {
 	}
 }
 
+// TestNothingDoesNotReplaceWhatIsInVault: a Secret may be emptied by mistake, or
+// be there before its data.
+func TestNothingDoesNotReplaceWhatIsInVault(t *testing.T) {
+	b := newBed(t)
+	b.Login("approle", below(b))
+	right := map[string]any{"password": "first"}
+	b.Put("secret", right)
+	b.Put("between", right)
+	b.Put("from", map[string]any{})
+	b.Make(b.NS, "secret")
+	b.Apply(mirrortest.Into("secret", "/secret/data/$NS/secret") +
+		mirrortest.Between("between", "/secret/data/$NS/from", "secret/data/$NS/between", "pollPeriodSeconds: 1"))
+	for _, name := range []string{"secret", "between"} {
+		b.Says(name, "Error", "SyncError", "no data in source secret", "secret/data/"+b.NS+"/"+name+`" stays`)
+		b.Event(name, "SyncError", "no data in source secret")
+		stored(b, name, 1, right)
+	}
+	// Once there is something, that is what counts.
+	second := map[string]any{"password": "second"}
+	b.Set(b.NS, "secret", "password", "second")
+	b.Put("from", second)
+	for _, name := range []string{"secret", "between"} {
+		stored(b, name, 2, second)
+		b.Active(name)
+	}
+	s := b.Copy(b.NS, "secret")
+	b.Change(s, func() { s.Data = nil })
+	b.Says("secret", "Error", "SyncError", "no data in source secret")
+	stored(b, "secret", 2, second)
+}
+
 func TestAWriteThatVaultRefusesIsTold(t *testing.T) {
 	b := newBed(t)
 	b.Login("approle", testkit.ReadOnly("secret/data/"+b.NS))
