@@ -66,6 +66,11 @@ func perKind() []keys {
 	}
 }
 
+// unserved are the annotations about SecretProviderClasses.
+func unserved() []string {
+	return []string{"secretproviderclass.reloader.stakater.com/auto", "secretproviderclass.reloader.stakater.com/reload"}
+}
+
 // Name implements dialect.Workloads.
 func (language) Name() string { return Name }
 
@@ -75,6 +80,7 @@ func (language) Kept() dialect.WorkloadKeys {
 		Workload: []string{auto, search, strategy, holdPeriod, heldAt},
 		Object:   []string{match, ignore},
 	}
+	kept.Workload = append(kept.Workload, unserved()...)
 	for _, k := range perKind() {
 		kept.Workload = append(kept.Workload, k.auto, k.named, k.exclude)
 	}
@@ -100,6 +106,11 @@ func (l language) Translate(w dialect.Workload) (delivery.Reload, error) {
 		// An object's own word goes before the workload's.
 		never := delivery.ReloadRule{With: map[string]string{ignore: "true"}, Never: true}
 		plan.Rules = append([]delivery.ReloadRule{never}, asks...)
+	}
+	for _, k := range unserved() {
+		if _, says := w.Annotations[k]; says || w.Template[k] != "" {
+			note(dialect.Invalid(k, "SecretProviderClasses are not watched, and their changes restart nobody: the Secrets that they sync do, by the annotations for Secrets"))
+		}
 	}
 	hold, err := holdOf(w)
 	note(err)
