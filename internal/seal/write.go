@@ -12,11 +12,14 @@ import (
 )
 
 // WriteFile puts a new content in place of a file's, whole or not at all. A
-// file that is there keeps its rights; a link goes on to lead to it.
+// file that is there keeps its owner, group and rights, as far as they can be
+// given; a link goes on to lead to it, but another name of it (a hard link)
+// keeps the old content. Without one the rights are those of mode.
 func WriteFile(path string, content []byte, mode fs.FileMode) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
+	give := func(f *os.File) error { return f.Chmod(mode) }
 	if info, err := os.Stat(path); err == nil {
 		if !info.Mode().IsRegular() {
 			f, err := os.OpenFile(path, os.O_WRONLY, 0) // /dev/stdout, a pipe
@@ -26,14 +29,14 @@ func WriteFile(path string, content []byte, mode fs.FileMode) error {
 			_, err = f.Write(content)
 			return errors.Join(err, f.Close())
 		}
-		mode = info.Mode().Perm()
+		give = like(info)
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil || mode&0o200 == 0 {
+		if err != nil || info.Mode()&0o200 == 0 {
 			return fmt.Errorf("%s: %w", path, errReadOnly)
 		}
 		_ = f.Close() // nothing was written
 	}
-	if err := replace(path, content, mode, func() error { return nil }); err != nil {
+	if err := replace(path, content, give, func() error { return nil }); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
@@ -54,7 +57,7 @@ func Edit(path string, change func(content []byte) ([]byte, error)) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
-	f, mode, err := lock(path)
+	f, info, err := lock(path)
 	if err != nil {
 		return err
 	}
@@ -67,7 +70,7 @@ func Edit(path string, change func(content []byte) ([]byte, error)) error {
 	if err != nil || bytes.Equal(before, after) {
 		return err
 	}
-	return replace(path, after, mode, func() error {
+	return replace(path, after, like(info), func() error {
 		now, err := ReadFile(path)
 		if err == nil && !bytes.Equal(before, now) {
 			err = ErrChanged
@@ -77,45 +80,45 @@ func Edit(path string, change func(content []byte) ([]byte, error)) error {
 }
 
 // lock opens a file that nobody else edits until it is closed.
-func lock(path string) (*lockedfile.File, fs.FileMode, error) {
+func lock(path string) (*lockedfile.File, fs.FileInfo, error) {
 	for {
 		info, err := os.Stat(path)
 		switch {
 		case err != nil:
-			return nil, 0, cause(err)
+			return nil, nil, cause(err)
 		case !info.Mode().IsRegular():
-			return nil, 0, errors.New("it is no file that could be changed in place")
+			return nil, nil, errors.New("it is no file that could be changed in place")
 		case info.Mode()&0o200 == 0:
-			return nil, 0, errReadOnly
+			return nil, nil, errReadOnly
 		}
 		f, err := lockedfile.OpenFile(path, os.O_RDWR, 0)
 		switch {
 		case errors.Is(err, fs.ErrPermission):
-			return nil, 0, errReadOnly
+			return nil, nil, errReadOnly
 		case err != nil:
-			return nil, 0, cause(err)
+			return nil, nil, cause(err)
 		}
 		locked, err := f.Stat()
 		if err != nil {
-			return nil, 0, errors.Join(err, f.Close())
+			return nil, nil, errors.Join(err, f.Close())
 		}
 		if there, err := os.Stat(path); err == nil && os.SameFile(locked, there) {
-			return f, locked.Mode().Perm(), nil
+			return f, locked, nil
 		}
 		_ = f.Close() // another file has taken its place while we waited for it
 	}
 }
 
-// replace writes a file beside the other and gives it its name, unless the last
-// look at the other speaks against it. Its errors name neither.
-func replace(path string, content []byte, mode fs.FileMode, look func() error) error {
+// replace writes a file beside the other and gives it its rights and its name,
+// unless the last look at the other speaks against it. Its errors name neither.
+func replace(path string, content []byte, give func(*os.File) error, look func() error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".tacit-*")
 	if err != nil {
 		return fmt.Errorf("it cannot be written: %w", cause(err))
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // once it has its name, there is nothing to remove
 	_, err = f.Write(content)
-	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, give(f), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("it cannot be written: %w", cause(err))
 	}
 	if err := look(); err != nil {
