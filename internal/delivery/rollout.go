@@ -45,6 +45,12 @@ func (r *Reload) Asks() bool {
 	return false
 }
 
+// Held reports of a paused Deployment, by its annotations, that it is paused so
+// that changes collect, and not by its user.
+func (r *Reload) Held(annotations map[string]string) bool {
+	return r.HeldAt != "" && annotations[r.HeldAt] != ""
+}
+
 // ReloadRule fits an object if all of its conditions hold.
 type ReloadRule struct {
 	Kind string // Secret or ConfigMap; empty is both
@@ -57,6 +63,14 @@ type ReloadRule struct {
 	With, WithLabels map[string]string
 	// Never: what fits restarts nobody.
 	Never bool
+}
+
+// Kinds are those that the rule is about.
+func (r *ReloadRule) Kinds() []string {
+	if r.Kind == "" {
+		return []string{"Secret", "ConfigMap"}
+	}
+	return []string{r.Kind}
 }
 
 // Reloaded is a Secret or ConfigMap whose change restarts a workload.

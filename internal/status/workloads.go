@@ -121,7 +121,7 @@ func stopped(o *unstructured.Unstructured, plan *delivery.Reload, bare bool) str
 // held reports that a Deployment is paused so that changes collect.
 func held(o *unstructured.Unstructured, plan *delivery.Reload) bool {
 	paused, _, _ := unstructured.NestedBool(o.Object, "spec", "paused")
-	return paused && o.GetKind() == "Deployment" && plan.HeldAt != "" && o.GetAnnotations()[plan.HeldAt] != ""
+	return paused && o.GetKind() == "Deployment" && plan.Held(o.GetAnnotations())
 }
 
 // causes are the objects whose change restarts the workload: those that the
@@ -141,12 +141,8 @@ func causes(record rollout.Record, namespace string, plan *delivery.Reload) []En
 		if rule.Never {
 			continue
 		}
-		kinds := []string{rule.Kind}
-		if rule.Kind == "" {
-			kinds = []string{"Secret", "ConfigMap"}
-		}
 		names := slices.Concat(rule.Names, rule.Patterns)
-		for _, kind := range kinds {
+		for _, kind := range rule.Kinds() {
 			if len(names) == 0 {
 				all = append(all, End{Kind: kind})
 			}

@@ -29,7 +29,7 @@ func (e *entry) hold() hold {
 		if plan.HeldAt == "" {
 			continue
 		}
-		h.key, h.period, h.on = plan.HeldAt, plan.Hold, held(e.workload, plan)
+		h.key, h.period, h.on = plan.HeldAt, plan.Hold, e.paused && plan.Held(e.Annotations)
 		h.taken = e.paused && !h.on
 		// A time that cannot be read is long past.
 		if since, err := time.Parse(time.RFC3339, e.Annotations[h.key]); err == nil && h.period > 0 {

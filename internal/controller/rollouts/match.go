@@ -24,7 +24,7 @@ func (e *entry) refs() []delivery.ObjectRef {
 		if rule.Never {
 			return
 		}
-		for _, kind := range kinds(rule) {
+		for _, kind := range rule.Kinds() {
 			for _, name := range rule.Names {
 				take(kind, name)
 			}
@@ -48,14 +48,6 @@ func (e *entry) rules(f func(*wish, *delivery.ReloadRule, []*regexp.Regexp)) {
 	}
 }
 
-// kinds are those that a rule is about.
-func kinds(rule *delivery.ReloadRule) []string {
-	if rule.Kind == "" {
-		return []string{"Secret", "ConfigMap"}
-	}
-	return []string{rule.Kind}
-}
-
 // matches reports that the workload names objects by patterns.
 func (e *entry) matches() bool {
 	found := false
@@ -69,7 +61,7 @@ func (e *entry) matches() bool {
 func (e *entry) matchesName(ref delivery.ObjectRef) bool {
 	found := false
 	e.rules(func(_ *wish, rule *delivery.ReloadRule, patterns []*regexp.Regexp) {
-		found = found || !rule.Never && slices.Contains(kinds(rule), ref.Kind) && fitsAny(patterns, ref.Name)
+		found = found || !rule.Never && slices.Contains(rule.Kinds(), ref.Kind) && fitsAny(patterns, ref.Name)
 	})
 	return found
 }
@@ -86,7 +78,7 @@ func (e *entry) candidates(objects watches, record rollout.Record) []delivery.Ob
 		if rule.Never || len(patterns) == 0 {
 			return
 		}
-		for _, kind := range kinds(rule) {
+		for _, kind := range rule.Kinds() {
 			for _, name := range objects.in(kind, e.Namespace) {
 				if fitsAny(patterns, name) {
 					out = append(out, delivery.ObjectRef{Kind: kind, Namespace: e.Namespace, Name: name})

@@ -55,7 +55,8 @@ func (s *store) translate(w *workload) *entry {
 		if err != nil && e.err == nil {
 			e.err = err
 		}
-		if !plan.Asks() && !held(w, &plan) {
+		holds := w.paused && plan.Held(w.Annotations)
+		if !plan.Asks() && !holds {
 			continue
 		}
 		h := wish{language: l, plan: plan, patterns: make([][]*regexp.Regexp, len(plan.Rules))}
@@ -70,11 +71,6 @@ func (s *store) translate(w *workload) *entry {
 		e.wishes = append(e.wishes, h)
 	}
 	return e
-}
-
-// held reports that the Deployment is paused so that changes collect.
-func held(w *workload, plan *delivery.Reload) bool {
-	return plan.HeldAt != "" && w.paused && w.Annotations[plan.HeldAt] != ""
 }
 
 // asks reports that the workload asks for something in the language.
