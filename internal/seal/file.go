@@ -81,7 +81,7 @@ func ParseFile(content []byte) (*File, error) {
 	body := bytes.TrimPrefix(content, []byte(bom))
 	docs, trees, err := readYAML(body)
 	if err != nil {
-		err, template := blame(body, err)
+		template, err := blame(body, err)
 		return nil, fileError{err, template}
 	}
 	f := &File{source: newSource(body, len(content)-len(body)), trees: trees}

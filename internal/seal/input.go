@@ -68,7 +68,7 @@ func parseTrees(content []byte) ([]any, error) {
 	}
 	_, trees, err := readYAML(content)
 	if err != nil {
-		err, _ = blame(content, err)
+		_, err = blame(content, err)
 	}
 	return trees, err
 }

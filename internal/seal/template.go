@@ -16,16 +16,16 @@ const (
 // maxAction bounds what is looked at for the end of one.
 const maxAction = 8 << 10
 
-// blame tells of a text that cannot be read why, and whether that is only
-// because another program has yet to render it: a SealedSecret may be full of
+// blame tells of a text that cannot be read whether that is only because another
+// program has yet to render it, and why it cannot: a SealedSecret may be full of
 // braces in its own template and be broken all the same.
 //
 // Something is put in each place that would be rendered. A line that would be
 // nothing else is left empty, for most such lines say which of the others stay:
 // then a key may well stand twice.
-func blame(text []byte, why error) (err error, template bool) {
+func blame(text []byte, why error) (template bool, err error) {
 	if !bytes.Contains(text, []byte(brace)) {
-		return why, false
+		return false, why
 	}
 	err = readable(fill(text, "x: x: x")) // harmless only in a text of several lines
 	if errors.Is(err, errNotYAML) {
@@ -34,9 +34,9 @@ func blame(text []byte, why error) (err error, template bool) {
 		}
 	}
 	if err != nil {
-		return err, false
+		return false, err
 	}
-	return fmt.Errorf("%w (a template must be rendered first)", why), true
+	return true, fmt.Errorf("%w (a template must be rendered first)", why)
 }
 
 // readable is why the documents of a text cannot be read.
