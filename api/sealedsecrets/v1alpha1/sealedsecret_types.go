@@ -114,9 +114,10 @@ type SealedSecretStatus struct {
 	// +optional
 	Conditions []Condition `json:"conditions,omitempty"`
 
-	// The key that opened the values: the first half of the SHA-256 of its
-	// public part, in hexadecimal digits. After a restart it is tried first.
-	// The original has no such field, and its definition drops it.
+	// The oldest of the keys that opened the values, without which not all of
+	// them would open: the first half of the SHA-256 of its public part, in
+	// hexadecimal digits. After a restart it is tried first. The original has no
+	// such field, and its definition drops it.
 	// +optional
 	SealedFor string `json:"sealedFor,omitempty"`
 }
