@@ -14,7 +14,7 @@ func TestARestartKeepsWhatChanceMade(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, 2048)
 	const (
-		chance = `token: "{{ randAlphaNum 20 }}", auth: "{{ htpasswd \"admin\" .k }}", since: "{{ now }}"`
+		chance = `token: "{{ randAlphaNum 20 }}", auth: "{{ .k | encryptAES \"key\" }}", since: "{{ now }}"`
 		data   = `data: {` + chance + `, plain: "x{{ .k }}"}`
 	)
 	b.Apply(`
