@@ -3,6 +3,7 @@ package kubeseal_test
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -285,5 +286,17 @@ func TestRightsAreThoseOfTheExample(t *testing.T) {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("10 MB through the API server: %v", err)
+	}
+	// Which keys there are is told to nobody.
+	stranger := fmt.Sprintf(`{"apiVersion":"bitnami.com/v1alpha1","kind":"SealedSecret","metadata":{"name":"db"},"spec":{"encryptedData":{"password":%q}}}`,
+		base64.StdEncoding.EncodeToString(append([]byte{1, 0}, make([]byte, 512)...)))
+	resp, err := http.Post("http://"+b.addrs[0]+"/v1/verify", "application/json", strings.NewReader(stranger))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusConflict || !strings.Contains(string(text), "none of this cluster's keys opens it") {
+		t.Errorf("it is answered %d %s, %v", resp.StatusCode, text, err)
 	}
 }
