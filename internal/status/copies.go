@@ -42,6 +42,7 @@ func (r *gathering) places(ctx context.Context) error {
 			return err
 		}
 	}
+	r.tellChanges()
 	if len(r.spreading)+len(r.followers) == 0 {
 		return nil
 	}
@@ -64,6 +65,13 @@ func (r *gathering) kindsOfCopies() []string {
 	}
 	for i := range r.spreading {
 		kinds[kindOf(&r.spreading[i].plan)] = true
+	}
+	for i := range r.rows {
+		for _, to := range r.rows[i].To {
+			if to.Kind == "Secret" || to.Kind == "ConfigMap" {
+				kinds[to.Kind] = true
+			}
+		}
 	}
 	return slices.Sorted(maps.Keys(kinds))
 }
@@ -98,6 +106,7 @@ func (r *gathering) seen(ctx context.Context, kind string) error {
 			o.SetGroupVersionKind(gvk)
 			r.mark(markers, kind, o)
 			r.ask(kind, o)
+			r.changes.note(kind, o)
 		}
 	})
 }

@@ -144,7 +144,7 @@ func (b *bench) are(rows map[string]Row, wants map[string]string) {
 	for name, want := range wants {
 		row, ok := rows[name]
 		cells := cells(&row, Style{Wide: true})
-		got := strings.Join([]string{cells[4], cells[5], cells[6], cells[9]}, " | ")
+		got := strings.Join([]string{cells[4], cells[5], cells[6], cells[10]}, " | ")
 		got = strings.NewReplacer(b.team, "TEAM", b.copies, "COPIES").Replace(got)
 		if !ok || !strings.HasPrefix(got, want) {
 			b.t.Errorf("%s:\n got %s\nwant %s", name, got, want)
@@ -320,12 +320,16 @@ metadata:
   name: origin
   namespace: $COPIES
   annotations: {mirrors.kts.studio/owned-by: $TEAM/mirror}
+stringData: {key: $CANARY}
 `)
 	rows, _ := b.gather(nil)
 	for _, name := range []string{"ExternalSecret app", "VaultSyncStatus app", "SecretMirror mirror", "Secret tls"} {
 		if row := rows[name]; row.Ready != True || row.LastSuccess == nil || strings.Contains(row.Message, "not") {
 			t.Errorf("%s is %s since %v: %q", name, row.Ready, row.LastSuccess, row.Message)
 		}
+	}
+	if got := rows["SecretMirror mirror"].LastChange; got == nil || now.Sub(*got).Abs() > time.Hour {
+		t.Errorf("the copy was changed %v, want about %v", got, now)
 	}
 	if got := rows["VaultSyncStatus app"].Restarted; got == nil || now.Sub(*got) > 2*time.Second {
 		t.Errorf("restarted %v, want %v", got, now)

@@ -19,8 +19,10 @@ type Row struct {
 	To   []End `json:"to,omitempty"`
 	// Ready is True, False or Unknown.
 	Ready string `json:"ready"`
-	// LastSuccess and Restarted are nil where it never was, or nothing tells.
+	// LastSuccess, LastChange and Restarted are nil where it never was, or nothing
+	// tells. A success finds that all is as it should be; a change wrote the data.
 	LastSuccess *time.Time `json:"lastSuccess,omitempty"`
+	LastChange  *time.Time `json:"lastChange,omitempty"`
 	Restarted   *time.Time `json:"restarted,omitempty"`
 	// Message is why it is not ready, or what one should know though it is.
 	Message string `json:"message,omitempty"`

@@ -73,7 +73,7 @@ func (g *Gatherer) Gather(ctx context.Context) (Table, error) {
 	if g.page == 0 {
 		g.page = defaultPage
 	}
-	run := &gathering{Gatherer: g, copies: copies{}}
+	run := &gathering{Gatherer: g, copies: copies{}, changes: changes{}}
 	for _, lang := range g.Languages {
 		if err := run.stores(ctx, lang); err != nil {
 			return Table{}, err
@@ -104,6 +104,7 @@ type gathering struct {
 	followers []follower
 	annotated []*language
 	copies    copies
+	changes   changes
 }
 
 // language is a kind of object in one language. Its address is its identity:

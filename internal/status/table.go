@@ -44,7 +44,7 @@ func (c *Columns) Header(rows []Row, s Style) string {
 	for i := range rows {
 		c.fit(cells(&rows[i], s))
 	}
-	head := []string{"KIND", "NAMESPACE", "NAME", "FROM", "TO", "READY", "LAST SUCCESS", "RESTARTED", "MESSAGE"}
+	head := []string{"KIND", "NAMESPACE", "NAME", "FROM", "TO", "READY", "LAST SUCCESS", "LAST CHANGE", "RESTARTED", "MESSAGE"}
 	if s.Wide {
 		head = append([]string{"LANGUAGE"}, head...)
 	}
@@ -105,7 +105,7 @@ func cells(r *Row, s Style) []string {
 	}
 	all := []string{
 		kind, r.Namespace, r.Name, r.places(r.From, s), r.places(r.To, s), r.Ready,
-		age(r.LastSuccess, s.Now), age(r.Restarted, s.Now), r.Message,
+		age(r.LastSuccess, s.Now), age(r.LastChange, s.Now), age(r.Restarted, s.Now), r.Message,
 	}
 	if s.Wide {
 		all = append([]string{r.Language}, all...)

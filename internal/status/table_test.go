@@ -26,7 +26,7 @@ func sample() []Row {
 			Language: "external-secrets.io/v1", Kind: "ExternalSecret", Namespace: "team", Name: "app",
 			From:  []End{vault("db#user"), vault("db#password"), vault("mail")},
 			To:    []End{{Kind: "Secret", Namespace: "team", Name: "app"}},
-			Ready: True, LastSuccess: ago(90 * time.Second),
+			Ready: True, LastSuccess: ago(90 * time.Second), LastChange: ago(3 * time.Hour),
 		},
 		{
 			Language: "kubernetes-reflector", Kind: "Secret", Namespace: "team", Name: "tls", annotated: true,
@@ -55,10 +55,10 @@ func written(t *testing.T, rows []Row, s Style) string {
 func TestTable(t *testing.T) {
 	t.Parallel()
 	want := `
-KIND                            NAMESPACE   NAME   FROM                                       TO                         READY     LAST SUCCESS   RESTARTED   MESSAGE
-ExternalSecret                  team        app    SecretStore/vault: db#user, db#password +1   Secret app            True      90s            -
-Secret (kubernetes-reflector)   team        tls    Secret tls                              Secret tls in 2 namespaces   Unknown   2d2h           -
-VaultSyncStatus                 team        ä      vault: secret/data/app                       Deployment app          False     60m            5h          sealed
+KIND                            NAMESPACE   NAME   FROM                                       TO                         READY     LAST SUCCESS   LAST CHANGE   RESTARTED   MESSAGE
+ExternalSecret                  team        app    SecretStore/vault: db#user, db#password +1   Secret app            True      90s            3h            -
+Secret (kubernetes-reflector)   team        tls    Secret tls                              Secret tls in 2 namespaces   Unknown   2d2h           -   -
+VaultSyncStatus                 team        ä      vault: secret/data/app                       Deployment app          False     60m            -   5h          sealed
 `
 	if diff := cmp.Diff(squeezed(want), squeezed("\n"+written(t, sample(), Style{Now: noon()}))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -144,14 +144,14 @@ func TestFieldsOfJSON(t *testing.T) {
 	t.Parallel()
 	n := 2
 	row := Row{
-		Language: "l", Kind: "k", Namespace: "ns", Name: "n", Ready: True, LastSuccess: ago(0), Restarted: ago(0), Message: "m",
+		Language: "l", Kind: "k", Namespace: "ns", Name: "n", Ready: True, LastSuccess: ago(0), LastChange: ago(0), Restarted: ago(0), Message: "m",
 		From: []End{{Kind: "k", Namespace: "ns", Name: "n", Address: "a", Key: "key"}},
 		To:   []End{{Kind: "k", Name: "n", Copies: &n, Wanted: &n, Followers: 1, Clusters: []string{"east"}}},
 	}
 	want := `{"language":"l","kind":"k","namespace":"ns","name":"n",` +
 		`"from":[{"kind":"k","namespace":"ns","name":"n","address":"a","key":"key"}],` +
 		`"to":[{"kind":"k","name":"n","copies":2,"wanted":2,"followers":1,"clusters":["east"]}],` +
-		`"ready":"True","lastSuccess":"2026-08-01T12:00:00Z","restarted":"2026-08-01T12:00:00Z","message":"m"}`
+		`"ready":"True","lastSuccess":"2026-08-01T12:00:00Z","lastChange":"2026-08-01T12:00:00Z","restarted":"2026-08-01T12:00:00Z","message":"m"}`
 	got, err := json.Marshal(row)
 	if err != nil {
 		t.Fatal(err)
