@@ -47,7 +47,7 @@ $(SANDBOX)/kubeseal: sandbox/kubeseal/go.mod sandbox/kubeseal/go.sum
 
 .PHONY: test
 test: sandbox build ## Run every test (PKG=./internal/... narrows, RACE=1 adds the race detector)
-	go test $(if $(RACE),-race) $(PKG)
+	go test -timeout 30m $(if $(RACE),-race) $(PKG)
 	$(if $(filter ./...,$(PKG)),cd sandbox/clouds && go test $(if $(RACE),-race) ./...)
 
 .PHONY: lint
