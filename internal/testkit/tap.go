@@ -20,8 +20,9 @@ type Call struct {
 // Succeeded reports that the API server did what it was asked.
 func (c Call) Succeeded() bool { return c.Status/100 == 2 }
 
-// Writes reports that the request was for a change.
-func (c Call) Writes() bool { return c.Method != http.MethodGet }
+// Writes reports that the request was for a change. Who asks what he may do
+// posts, and changes nothing.
+func (c Call) Writes() bool { return c.Method != http.MethodGet && !c.On("selfsubjectaccessreviews") }
 
 // On reports that the request was for objects of a resource such as "secrets",
 // of any namespace.
