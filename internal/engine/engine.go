@@ -97,6 +97,9 @@ func (e *Engine) Run(ctx context.Context, job Job) delivery.Outcome {
 	r := &run{Engine: e, job: job, out: delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Bound: job.Plan.Destination.Bound}, At: e.Now()}}
 	err := r.all(ctx)
 	if err == nil {
+		err = r.unrenewed
+	}
+	if err == nil {
 		return r.out
 	}
 	failed := r.out // what was done is done
@@ -127,6 +130,8 @@ type run struct {
 	out delivery.Outcome
 	// forsaken is a lease whose credentials nobody has.
 	forsaken delivery.Lease
+	// unrenewed is why a lease could not be renewed that is good still.
+	unrenewed error
 }
 
 func (r *run) all(ctx context.Context) error {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/tacit-secrets/tacit/internal/backend"
@@ -85,7 +86,7 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 		}
 	default:
 		r.out.Lease.Held = held
-		return got, false, fetch.Failure(&plan.Sources[0], err)
+		return r.unanswered(ctx, holders, left, fetch.Failure(&plan.Sources[0], err))
 	}
 	r.out.Lease.Held = held
 	if r.job.Intact && len(r.job.Unwanted) == 0 || len(holders) == 0 {
@@ -96,6 +97,23 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 		r.out.Lease.Held, r.out.Lease.Change = delivery.Lease{}, delivery.LeaseKept
 	}
 	return fetch.Result{Data: data}, false, err
+}
+
+// unanswered goes on where a store did not answer for a lease. While that is
+// good, a place that lacks what it is for gets it from one that has it, and the
+// run fails after that.
+func (r *run) unanswered(ctx context.Context, holders []*Spot, left time.Duration, failure error) (got fetch.Result, kept bool, err error) {
+	id := r.out.Lease.Held.ID
+	lacks := func(p Spot) bool { return p.Seen == nil || r.lease(p.Seen.Annotations) != id }
+	if left <= 0 || !slices.ContainsFunc(r.job.Places, lacks) {
+		return got, false, failure
+	}
+	data, err := r.lent(ctx, holders, id)
+	if err != nil || data == nil {
+		return got, false, failure
+	}
+	r.unrenewed = failure
+	return fetch.Result{Data: data}, false, nil
 }
 
 // holders are the places that may have what the lease is for: by their stamp,

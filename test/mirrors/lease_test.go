@@ -213,6 +213,36 @@ func TestARenewalThatFailsForAWhileCostsNothing(t *testing.T) {
 	}
 }
 
+// TestAVaultThatDoesNotAnswerKeepsNobodyFromWhatItLent, while that is good.
+func TestAVaultThatDoesNotAnswerKeepsNobodyFromWhatItLent(t *testing.T) {
+	l := newBed(t).Lending("1h", "2h")
+	ns := l.Namespace("one")
+	l.Apply(mirrortest.Lends("db", l.Path, poll, "^$NS-"))
+	was := l.Working(ns, "db")
+	l.Active("db")
+	l.Way.Set(testkit.Status(http.StatusServiceUnavailable, nil, `{"errors": ["down"]}`))
+	late := l.Has(l.Namespace("late"), "db", "username", mirrortest.User(was), "password", string(was.Data["password"]))
+	l.Untouched(was)
+	l.Says("db", "Error", "VaultError")
+	l.Remove(late)
+	l.HasThat(late.Namespace, "db", func(s *corev1.Secret) error {
+		if s.UID == late.UID || mirrortest.User(s) != mirrortest.User(was) {
+			return fmt.Errorf("is for %s, want %s", mirrortest.User(s), mirrortest.User(was))
+		}
+		return nil
+	})
+	l.Untouched(was)
+	if sm := l.Mirror("db"); sm.Status.VaultSource == nil || sm.Status.VaultSource.LeaseID != was.Annotations["mirrors.kts.studio/vault-lease-id"] {
+		t.Errorf("the lease was forgotten; %s", mirrortest.State(sm))
+	}
+	l.Way.Set(testkit.None)
+	l.Active("db", "in 2 namespaces")
+	l.Untouched(was)
+	if n := l.Takeouts(); n != 1 {
+		t.Errorf("credentials were taken out %d times", n)
+	}
+}
+
 func TestTwoObjectsShareNoCredentials(t *testing.T) {
 	l := newBed(t).Lending("1h", "2h")
 	ns := l.Namespace("one")
