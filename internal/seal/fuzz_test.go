@@ -19,6 +19,8 @@ func FuzzApply(f *testing.F) {
 		f.Add([]byte(head+body), "c", "tacit1:AA==")
 		f.Add([]byte("a: 1\n---\n"+head+body+"---\n"+head+body), "zz", "NEW")
 	}
+	// What cannot be read is read again with something in place of braces.
+	f.Add([]byte("{{- if .x }} # y\n"+own+"  x:{{ .y | default \"}}\" }}\n{{`{{`}}: [{{/* }} */}}\n"), "b", "NEW")
 	f.Fuzz(func(t *testing.T, content []byte, key, value string) {
 		file, err := seal.ParseFile(content)
 		if err != nil || len(file.Objects) == 0 || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" || key == "" ||
