@@ -29,6 +29,9 @@ const spreadKey = "spread"
 
 func targetKey(namespace, name string) string { return "target/" + namespace + "/" + name }
 
+// awayKey is that of the objects with their one place in another namespace.
+func awayKey(namespace string) string { return "away/" + namespace }
+
 // useKey is for a Secret or ConfigMap that is read; namespace anyNamespace
 // stands for any.
 func useKey(kind, namespace, name string) string {
@@ -47,6 +50,9 @@ func planKeys(plan *delivery.Delivery) []string {
 		keys = append(keys, targetKey(anyNamespace, dest.Name), spreadKey)
 	default:
 		keys = append(keys, targetKey(dest.Namespace, dest.Name))
+		if dest.Namespace != plan.Object.Namespace {
+			keys = append(keys, awayKey(dest.Namespace))
+		}
 	}
 	for _, obj := range plan.Objects() {
 		keys = append(keys, useKey(obj.Kind, obj.Namespace, obj.Name))

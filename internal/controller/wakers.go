@@ -114,8 +114,8 @@ func (r *deliveryReconciler) wakeByStore(ctx context.Context, ref delivery.Store
 }
 
 // wakeByNamespace wakes the objects of a namespace whose labels changed, for
-// they may have gained or lost a cluster store, and those that have a place
-// there or want one.
+// they may have gained or lost a cluster store, those that have a place there or
+// want one, and those that could not write there before it was.
 func (r *deliveryReconciler) wakeByNamespace(ctx context.Context, obj client.Object, q queue) {
 	at := r.Now()
 	for _, name := range r.objects.in(ctx, obj.GetName()) {
@@ -126,6 +126,11 @@ func (r *deliveryReconciler) wakeByNamespace(ctx context.Context, obj client.Obj
 	for _, name := range r.objects.find(ctx, spreadKey) {
 		if r.memories.holds(name, ns.Name) || r.wants(ctx, name, ns) {
 			r.wake(q, name, wake{asked: at})
+		}
+	}
+	for _, name := range r.objects.find(ctx, awayKey(ns.Name)) {
+		if r.memories.failing(name) {
+			r.wake(q, name, wake{asked: at, force: true})
 		}
 	}
 }

@@ -95,6 +95,16 @@ func TestAtHomeEveryNamespaceIsInReach(t *testing.T) {
 	}
 }
 
+// TestANamespaceThatComesLaterIsServed, as a GitOps tool may make it after what
+// goes there.
+func TestANamespaceThatComesLaterIsServed(t *testing.T) {
+	b := newBed(t, map[string]string{"K": "one"})
+	later := b.NS + "-later"
+	b.AtHome(b.NS, "managedSecret: {name: app, namespace: "+later+"}")
+	b.BrokenIn(dopplertest.Home, b.NS, later)
+	b.CarriesIn(b.namespace("later"), "app", "K", "one")
+}
+
 // TestAtHomePrivilegedTypesAreMade: who runs the operator may have Doppler keep
 // what the cluster acts on, and still takes over nobody's.
 func TestAtHomePrivilegedTypesAreMade(t *testing.T) {
