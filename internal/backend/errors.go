@@ -46,6 +46,8 @@ type Error struct {
 	// LoggedOut reports that the session itself was refused (token expired
 	// or revoked), not this one call: logging in again may mend it.
 	LoggedOut bool
+	// Status is the HTTP status that the store answered with; 0 if it gave none.
+	Status int
 	// Err is the cause, for errors.Is; its text is not shown.
 	Err error
 }
@@ -61,4 +63,13 @@ func KindOf(err error) Kind {
 		return e.Kind
 	}
 	return Unavailable
+}
+
+// StatusOf is the HTTP status of the first Error in err's chain; 0 if there is
+// none.
+func StatusOf(err error) int {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e.Status
+	}
+	return 0
 }

@@ -51,8 +51,10 @@ type LeaseOutcome struct {
 	Held Lease
 	// Change is what this run did about it.
 	Change LeaseChange
-	// RenewFailed: the lease that was held could not be renewed.
+	// RenewFailed: the lease that was held could not be renewed. RenewStatus is
+	// the HTTP status that the store gave for that; 0 if none.
 	RenewFailed bool
+	RenewStatus int
 }
 
 // RolloutOutcome is what restarted.

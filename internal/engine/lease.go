@@ -70,7 +70,9 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 	}
 	granted, err := r.job.Stores.Renew(ctx, store, held)
 	left := held.Renewed.Add(held.Duration).Sub(r.Now())
-	r.out.Lease.RenewFailed = err != nil
+	if r.out.Lease.RenewFailed = err != nil; err != nil {
+		r.out.Lease.RenewStatus = backend.StatusOf(err)
+	}
 	switch {
 	case err == nil && granted.Duration < held.Duration/2:
 		return got, false, nil

@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tacit-secrets/tacit/api/mirrors/v1alpha2"
@@ -66,9 +68,11 @@ func (m *MirrorMetrics) observe(plan *delivery.Delivery, out *delivery.Outcome) 
 		m.renewed.WithLabelValues(mirror, vault).Inc()
 	}
 	if out.Lease.RenewFailed {
-		// The original's word for a failure without a code: what a store
-		// answered is not told in codes here.
-		m.notRenewed.WithLabelValues(mirror, vault, "-").Inc()
+		code := "-" // the original's word for a failure without one
+		if out.Lease.RenewStatus != 0 {
+			code = strconv.Itoa(out.Lease.RenewStatus)
+		}
+		m.notRenewed.WithLabelValues(mirror, vault, code).Inc()
 	}
 	if out.Result != delivery.Synced {
 		return

@@ -26,14 +26,16 @@ func TestMetricsOfMirrorsAreTheOriginals(t *testing.T) {
 	}
 	m.observe(lent, &delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 3}, Lease: delivery.LeaseOutcome{Change: delivery.LeaseRenewed}})
 	m.observe(lent, &delivery.Outcome{Result: delivery.Failed, Lease: delivery.LeaseOutcome{RenewFailed: true}})
+	m.observe(lent, &delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 3}, Lease: delivery.LeaseOutcome{RenewFailed: true, RenewStatus: 403}})
 	m.observe(copied, &delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 2}})
 	m.observe(&delivery.Delivery{Object: delivery.Object{Kind: "ExternalSecret"}}, &delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Places: 1}})
 	want := []string{
 		"mirrors_ns_current_count mirror=team/db source_type=vault 3",
 		"mirrors_ns_current_count mirror=team/tls source_type=secret 2",
-		"mirrors_sync_total destination_type=namespaces mirror=team/db source_type=vault 1",
+		"mirrors_sync_total destination_type=namespaces mirror=team/db source_type=vault 2",
 		"mirrors_sync_total destination_type=namespaces mirror=team/tls source_type=secret 1",
 		"mirrors_vault_lease_renew_error_total http_code=- mirror=team/db vault=https://vault.example.com 1",
+		"mirrors_vault_lease_renew_error_total http_code=403 mirror=team/db vault=https://vault.example.com 1",
 		"mirrors_vault_lease_renew_ok_total mirror=team/db vault=https://vault.example.com 1",
 	}
 	if got := series(t, m); !slices.Equal(got, want) {

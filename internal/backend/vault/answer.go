@@ -90,6 +90,7 @@ func (a answer) failure(kind backend.Kind) error {
 		Message:    "cannot " + a.call.does + ": " + a.says(),
 		RetryAfter: a.retryAfter,
 		LoggedOut:  a.loggedOut,
+		Status:     a.status,
 	}
 }
 

@@ -276,3 +276,14 @@ func TestBadAnswersAboutLeases(t *testing.T) {
 	wantOutcome(t, err, backend.Misconfigured, "no lease")
 	wantOutcome(t, l.Revoke(t.Context(), ""), backend.Misconfigured, "no lease")
 }
+
+// TestAFailedRenewalTellsItsStatus, for alerts.
+func TestAFailedRenewalTellsItsStatus(t *testing.T) {
+	t.Parallel()
+	for status, body := range map[int]string{400: `{"errors":["lease not found"]}`, 403: `{"errors":["permission denied"]}`, 503: `{"errors":[]}`} {
+		b := rawAt(t, say(status, body)).(backend.Leaser)
+		if _, err := b.Renew(t.Context(), delivery.Lease{ID: "a/b/c", Duration: time.Minute}); backend.StatusOf(err) != status {
+			t.Errorf("%d: %v tells %d", status, err, backend.StatusOf(err))
+		}
+	}
+}

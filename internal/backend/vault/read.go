@@ -152,5 +152,9 @@ func (a answer) saysNoErrors() bool {
 }
 
 func (a answer) notFound(why string) error {
-	return &backend.Error{Kind: backend.NotFound, Message: "cannot " + a.call.does + ": " + why}
+	err := &backend.Error{Kind: backend.NotFound, Message: "cannot " + a.call.does + ": " + why}
+	if !a.ok() {
+		err.Status = a.status
+	}
+	return err
 }
