@@ -26,6 +26,7 @@ type statusFlags struct {
 	output     string
 	kubed      string
 	protected  []string
+	without    []string
 }
 
 func statusCommand() *cobra.Command {
@@ -65,6 +66,7 @@ row a line, and "gone": true marks an object that is no more.`,
 	flags.BoolVarP(&f.watch, "watch", "w", false, "go on showing what changes")
 	flags.StringVarP(&f.output, "output", "o", "", "json, or wide: with languages and all keys")
 	flags.StringVar(&f.kubed, "kubed-cluster-name", "", "what the operator was told with this flag, to know kubed's copies by")
+	withoutFlag(flags, &f.without, "language that the operator was told not to serve; repeat it for several")
 	protectFlag(flags, &f.protected, "namespace in which the operator makes no copies for others; repeat it for several as it was told")
 	return cmd
 }
@@ -78,7 +80,13 @@ func (f *statusFlags) validate() error {
 	if f.all && f.namespace != "" {
 		return errors.New("--namespace and --all-namespaces contradict each other; give one")
 	}
-	return nil
+	return f.languages().Check()
+}
+
+// languages are those that an operator may serve: what this one does, the
+// statuses tell.
+func (f *statusFlags) languages() operator.LanguageOptions {
+	return operator.LanguageOptions{KubedEverywhere: true, KubedCluster: f.kubed, Without: f.without}
 }
 
 // run gathers and prints, once or until ctx ends.
@@ -110,8 +118,7 @@ func (f *statusFlags) gatherer(cfg *rest.Config) (*status.Gatherer, error) {
 	// The server's priority and fairness limits us, not a guess of ours.
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS, cfg.UserAgent = -1, "tacit-status"
-	// Whatever an operator may serve: what this one does, the statuses tell.
-	spoken := operator.LanguageOptions{KubedEverywhere: true, KubedCluster: f.kubed}
+	spoken := f.languages()
 	languages := operator.Languages(spoken)
 	c, err := client.New(cfg, client.Options{Scheme: status.Scheme(languages)})
 	if err != nil {

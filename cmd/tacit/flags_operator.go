@@ -40,7 +40,7 @@ func (f *operatorFlags) add(flags *pflag.FlagSet) {
 // languageFlags are those about single languages.
 func languageFlags(flags *pflag.FlagSet, f *operatorFlags) {
 	l := &f.Languages
-	flags.StringArrayVar(&l.Without, "without", nil, "do not serve this language; repeat it for several ("+strings.Join(operator.LanguageNames(), ", ")+")")
+	withoutFlag(flags, &l.Without, "do not serve this language; repeat it for several")
 	flags.StringArrayVar(&l.DopplerHosts, "doppler-host", nil, "host that DopplerSecrets and Doppler stores may name; repeat it for several (default: api.doppler.com)")
 	flags.StringVar(&l.DopplerURL, "doppler-url", os.Getenv("DOPPLER_BASE_URL"), "Doppler's API for stores, which name no host (default: $DOPPLER_BASE_URL, else https://api.doppler.com)")
 	flags.StringArrayVar(&l.DopplerNamespaces, "doppler-namespace", nil, "namespace from which DopplerSecrets reach every other; repeat it for several (default: doppler-operator-system)")
@@ -55,6 +55,11 @@ func languageFlags(flags *pflag.FlagSet, f *operatorFlags) {
 	flags.DurationVar(&l.Sealed.RenewPeriod, "sealed-key-renew-period", 30*24*time.Hour, "age at which a new key to seal for is made, the old ones staying; 0 makes none but the first")
 	flags.StringArrayVar(&l.Sealed.Privileged, "sealed-privileged-namespace", nil, `namespace whose SealedSecrets may make Secrets of the types kubernetes.io/service-account-token and bootstrap.kubernetes.io/token; repeat it for several, or "*" for all`)
 	flags.BoolVar(&l.VaultSyncStatus.AnyNamespace, "vaultsyncstatus-any-namespace", false, "let VaultSyncStatuses restart Deployments of other namespaces")
+}
+
+// withoutFlag is that of the operator and of what looks at its work.
+func withoutFlag(flags *pflag.FlagSet, names *[]string, usage string) {
+	flags.StringArrayVar(names, "without", nil, usage+" ("+strings.Join(operator.LanguageNames(), ", ")+")")
 }
 
 // protectFlag is that of the operator and of what looks at its work, with one

@@ -157,8 +157,8 @@ func LanguageNames() []string {
 	return names
 }
 
-// check refuses names of languages that there are not, and hosts that are none.
-func (o LanguageOptions) check() error {
+// Check refuses names of languages that there are not, and hosts that are none.
+func (o LanguageOptions) Check() error {
 	known := LanguageNames()
 	for _, name := range o.Without {
 		if !slices.Contains(known, name) {

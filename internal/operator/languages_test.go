@@ -11,7 +11,7 @@ func TestLanguagesCanBeDoneWithoutByName(t *testing.T) {
 	all := len(Languages(LanguageOptions{})) + len(Workloads(LanguageOptions{}))
 	for _, name := range LanguageNames() {
 		o := LanguageOptions{Without: []string{name}}
-		if err := o.check(); err != nil {
+		if err := o.Check(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if len(Languages(o))+len(Workloads(o)) == all {
@@ -26,7 +26,7 @@ func TestLanguagesCanBeDoneWithoutByName(t *testing.T) {
 	if got := len(Workloads(LanguageOptions{Without: []string{"doppler"}})); got != 1 {
 		t.Errorf("without doppler %d languages restart workloads", got)
 	}
-	err := LanguageOptions{Without: []string{"reloaded"}}.check()
+	err := LanguageOptions{Without: []string{"reloaded"}}.Check()
 	if err == nil || !strings.Contains(err.Error(), `no language "reloaded" to do without; there are external-secrets, mirrors, doppler, `) || !strings.HasSuffix(err.Error(), "reloader") {
 		t.Errorf("an unknown name: %v", err)
 	}

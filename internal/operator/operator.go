@@ -78,7 +78,7 @@ type RolloutOptions struct {
 // Run runs an operator until ctx ends.
 func Run(ctx context.Context, o Options) error {
 	o = o.withDefaults()
-	if err := o.Languages.check(); err != nil {
+	if err := o.Languages.Check(); err != nil {
 		return err
 	}
 	o.Log = WithoutBodies(o.Log)
