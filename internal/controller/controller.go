@@ -53,12 +53,15 @@ type Shared struct {
 	Matcher *spread.Matcher
 	// Clusters are the other clusters that copies may go to.
 	Clusters Clusters
+	// LookAbroad is how often the copies there are looked at.
+	LookAbroad time.Duration
 	// Rights tell what can be watched.
 	Rights *rights.Checker
 	// Keys open sealed data; nil where none is opened.
 	Keys Keys
-	// Reloadable counts the workloads that restart when a Secret changes.
-	Reloadable func(namespace, name string) int
+	// Reloadable counts the workloads that restart when a Secret changes, and
+	// says why one could not be. Nil where none is restarted.
+	Reloadable func(namespace, name string) (n int, failure string)
 	// Observe is told how each run of a plan ended, and that of an object
 	// which went (Deleted), for metrics in a language's own words. It may be
 	// nil, and is called concurrently.
@@ -74,10 +77,12 @@ func (s *Shared) observe(plan *delivery.Delivery, out *delivery.Outcome) {
 
 // Clusters are other clusters by the names of their contexts.
 type Clusters interface {
-	// Names are all of them.
-	Names() []string
+	// Names are all of them as of now: who gave them may do so anew.
+	Names(ctx context.Context) []string
 	// Namespace is the one that a context names, else fallback.
 	Namespace(cluster, fallback string) string
+	// Same reports that two names are known to be of one cluster.
+	Same(a, b string) bool
 	// Find lists the objects of a kind there that have the labels.
 	Find(ctx context.Context, cluster, kind string, with map[string]string) ([]metav1.PartialObjectMetadata, error)
 }

@@ -150,8 +150,11 @@ func (r *deliveryReconciler) run(ctx context.Context, t *turn, err error) delive
 	} else {
 		t.mem.targets = t.mem.targets.with(t.Unwanted)
 	}
-	if r.Reloadable != nil && plan.Destination.Kind != objects.ConfigMap && plan.Destination.Spread == nil && plan.Destination.Name != "" {
-		out.Rollout.Reloadable = r.Reloadable(plan.Destination.Namespace, plan.Destination.Name)
+	switch dest := &plan.Destination; {
+	case r.Reloadable == nil:
+		out.Rollout.Failure = "this operator restarts no workloads (--no-rollouts)"
+	case dest.Kind != objects.ConfigMap && dest.Spread == nil && dest.Name != "":
+		out.Rollout.Reloadable, out.Rollout.Failure = r.Reloadable(dest.Namespace, dest.Name)
 	}
 	return out
 }

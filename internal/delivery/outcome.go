@@ -63,6 +63,8 @@ type RolloutOutcome struct {
 	Restarted bool
 	// Reloadable is how many workloads restart when the destination changes.
 	Reloadable int
+	// Failure is why one of those could not be restarted last, or why none is.
+	Failure string
 }
 
 // Refusal is a place that could not be served.

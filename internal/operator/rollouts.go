@@ -18,7 +18,7 @@ import (
 // restarts are how workloads are restarted. The zero value restarts nobody.
 type restarts struct {
 	restarter  engine.Restarter
-	reloadable func(namespace, name string) int
+	reloadable func(namespace, name string) (n int, failure string)
 }
 
 // addRollouts gives the manager what restarts workloads.
@@ -42,7 +42,7 @@ func addRollouts(mgr ctrl.Manager, g *ground, key secret.Key, o Options) (restar
 	if err != nil {
 		return restarts{}, err
 	}
-	return restarts{restarter: runner, reloadable: func(namespace, name string) int {
+	return restarts{restarter: runner, reloadable: func(namespace, name string) (int, string) {
 		return running.Reloadable(dopplerreload.Name, delivery.ObjectRef{Kind: objects.Secret, Namespace: namespace, Name: name})
 	}}, nil
 }

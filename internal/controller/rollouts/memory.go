@@ -18,6 +18,8 @@ type memory struct {
 	// since is when the change came that is not rolled out yet.
 	since    time.Time
 	failures int // in a row
+	// failure is what the last of them says; empty once it went well.
+	failure string
 	// told: an event says that the workload waits.
 	told bool
 	// troubled: the last event says that something is still to be done.

@@ -70,7 +70,7 @@ func (r *reconciler) Reconcile(ctx context.Context, id delivery.Workload) (recon
 	case err != nil:
 		result.RequeueAfter = r.failed(ctx, e, &mem, err)
 	default:
-		mem.failures = 0
+		mem.failures, mem.failure = 0, ""
 	}
 	r.memories.keep(id, mem)
 	return result, nil
@@ -114,7 +114,7 @@ func (r *reconciler) live(ctx context.Context, e *entry) (*entry, error) {
 func (r *reconciler) failed(ctx context.Context, e *entry, mem *memory, err error) time.Duration {
 	failure := r.Runner.Explain(e.id(), "restart", err)
 	r.Runner.TellFailure(e.id(), string(e.UID), failure.Message)
-	mem.troubled = true
+	mem.troubled, mem.failure = true, failure.Message
 	log.FromContext(ctx).V(1).Info("not restarted", "workload", e.String(), "why", failure.Message)
 	wait := min(firstRetry<<min(mem.failures, 16), lastRetry)
 	mem.failures++

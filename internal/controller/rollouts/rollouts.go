@@ -8,6 +8,7 @@
 package rollouts
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -103,15 +104,16 @@ func (o Options) withDefaults() Options {
 type Rollouts struct{ reconciler *reconciler }
 
 // Reloadable is how many workloads use the object, and ask in the language to
-// be restarted when it changes.
-func (r *Rollouts) Reloadable(language string, ref delivery.ObjectRef) int {
-	n := 0
+// be restarted when it changes. Failure is why one of them could not be when it
+// was tried last; empty if there is none such.
+func (r *Rollouts) Reloadable(language string, ref delivery.ObjectRef) (n int, failure string) {
 	for _, e := range r.reconciler.store.interested(ref) {
 		if _, uses := e.using(ref); uses && e.asks(language) {
 			n++
+			failure = cmp.Or(failure, r.reconciler.memories.of(e.workload).failure)
 		}
 	}
-	return n
+	return n, failure
 }
 
 // Add gives the manager what restarts workloads. The manager's cache must keep

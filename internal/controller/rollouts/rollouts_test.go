@@ -1,6 +1,7 @@
 package rollouts_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -354,7 +355,11 @@ func TestReloadableCountsWhoUsesItAndAsks(t *testing.T) {
 	b.settled()
 	ref := delivery.ObjectRef{Kind: "Secret", Namespace: b.ns, Name: "app"}
 	b.eventually(func() error {
-		doppler, reload := r.Reloadable(dopplerreload.Name, ref), r.Reloadable(reloader.Name, ref)
+		doppler, failure := r.Reloadable(dopplerreload.Name, ref)
+		reload, _ := r.Reloadable(reloader.Name, ref)
+		if failure != "" {
+			return errors.New(failure)
+		}
 		if doppler != 2 || reload != 1 {
 			return fmt.Errorf("counted %d and %d, want 2 and 1", doppler, reload)
 		}

@@ -19,6 +19,7 @@ const (
 	msgSyncing = "Controller is continuously syncing secrets"
 	msgFailed  = "Secret update failed: "
 	msgReload  = "Controller is ready to reload deployments. %d found."
+	msgFaulty  = "Deployment reconcile failed: "
 	msgStopped = "Deployment reload has been stopped due to secrets sync failure"
 )
 

@@ -50,7 +50,11 @@ func (d dopplerSecrets) Report(obj client.Object, out delivery.Outcome, now time
 	}
 	synced(ds, out, now)
 	write(ds, good(syncReady, syncing(ds, out, secret)), now)
-	write(ds, good(reloadReady, fmt.Sprintf(msgReload, out.Rollout.Reloadable)), now)
+	reload := good(reloadReady, fmt.Sprintf(msgReload, out.Rollout.Reloadable))
+	if out.Rollout.Failure != "" {
+		reload = bad(reloadReady, reasonError, msgFaulty+out.Rollout.Failure)
+	}
+	write(ds, reload, now)
 	return events
 }
 

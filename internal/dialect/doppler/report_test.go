@@ -82,6 +82,10 @@ func TestReportCases(t *testing.T) {
 			delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Change: delivery.Adopted, Bound: to}},
 			verdict{"True", "OK", syncOK.message + "; " + adoption}, reloads("0"), event("SecretAdopted", adoption),
 		},
+		"not restarted": {
+			delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Bound: to}, Rollout: delivery.RolloutOutcome{Reloadable: 2, Failure: "forbidden"}},
+			syncOK, verdict{"False", "Error", "Deployment reconcile failed: forbidden"}, nil,
+		},
 		"nothing to do": {delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Bound: to}}, syncOK, reloads("0"), nil},
 		"noted": {
 			delivery.Outcome{Result: delivery.Synced, Destination: delivery.DestinationOutcome{Bound: to}, Note: "mind this"},

@@ -16,6 +16,7 @@ import (
 	"github.com/tacit-secrets/tacit/internal/operator"
 	"github.com/tacit-secrets/tacit/internal/operator/operatortest"
 	"github.com/tacit-secrets/tacit/internal/testkit"
+	"github.com/tacit-secrets/tacit/test/doppler/dopplertest"
 )
 
 // deploy applies a Deployment that restarts with the Secret "app", and waits
@@ -214,4 +215,31 @@ func TestWithoutTheLanguageNothingHappens(t *testing.T) {
 	stop()
 	b.serve(nil)
 	b.Carries("app", "K", "one")
+}
+
+// TestWhatIsNotRestartedIsSaid in the condition, for as long as it is so.
+func TestWhatIsNotRestartedIsSaid(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, map[string]string{"K": "one"})
+	tap, stop := b.tapped()
+	b.DS("app", "resyncSeconds: 1")
+	b.Carries("app", "K", "one")
+	b.deploy()
+	b.Says("app", dopplertest.ReloadReady, metav1.ConditionTrue, "OK", "1 found")
+	forbidden := testkit.Answer{Status: http.StatusForbidden, Body: `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}`}
+	tap.Set(func(r *http.Request) error {
+		if r.Method == http.MethodPatch && strings.Contains(r.URL.Path, "/deployments/") {
+			return forbidden
+		}
+		return nil
+	}, nil)
+	b.Set("K", "two")
+	b.Carries("app", "K", "two")
+	b.Says("app", dopplertest.ReloadReady, metav1.ConditionFalse, "Error", "Deployment reconcile failed: ", "Deployment "+b.NS+"/web")
+	tap.Set(nil, nil)
+	b.sets(2)
+	b.Says("app", dopplertest.ReloadReady, metav1.ConditionTrue, "OK", "1 found")
+	stop()
+	b.serve(func(o *operator.Options) { o.Rollouts.Off = true })
+	b.Says("app", dopplertest.ReloadReady, metav1.ConditionFalse, "Error", "--no-rollouts")
 }
