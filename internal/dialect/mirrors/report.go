@@ -61,7 +61,7 @@ func (secretMirrors) Report(obj client.Object, out delivery.Outcome, now time.Ti
 	switch {
 	case v.status == statusActive:
 		sm.Status.LastSyncTime = stamp(dialect.Succeeded(out, now))
-		if was != statusActive {
+		if was != statusActive && out.Result != delivery.Deleted {
 			events = append(events, activeEvent())
 		}
 		return events

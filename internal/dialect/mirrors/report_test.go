@@ -153,6 +153,16 @@ func TestReportFailures(t *testing.T) {
 	}
 }
 
+// TestNothingIsSaidToBeInSyncThatGoes, though it was in trouble before.
+func TestNothingIsSaidToBeInSyncThatGoes(t *testing.T) {
+	t.Parallel()
+	sm := mirror()
+	report(sm, failed(delivery.SourceMissing, ""), 0)
+	if events := report(sm, delivery.Outcome{Result: delivery.Deleted}, time.Minute); len(events) > 0 {
+		t.Errorf("told %v", events)
+	}
+}
+
 func TestReportTransitions(t *testing.T) {
 	t.Parallel()
 	sm := mirror()
