@@ -1,7 +1,7 @@
 package status
 
 import (
-	"bytes"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,7 +21,7 @@ func (c changes) note(kind string, o *metav1.PartialObjectMetadata) {
 			continue
 		}
 		for _, field := range []string{`"f:data"`, `"f:binaryData"`} {
-			if bytes.Contains(m.FieldsV1.Raw, []byte(field)) {
+			if strings.Contains(m.FieldsV1.GetRawString(), field) {
 				last = m.Time.Time
 			}
 		}
