@@ -1,24 +1,21 @@
 package controller
 
 import (
-	"context"
 	"sync"
-	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/tacit-secrets/tacit/internal/controller/objects"
-	"github.com/tacit-secrets/tacit/internal/delivery"
-	"github.com/tacit-secrets/tacit/internal/dialect"
 	"github.com/tacit-secrets/tacit/internal/engine"
 	"github.com/tacit-secrets/tacit/internal/engine/target"
 )
 
-// abroad are copies in other clusters that were found there after a start, by
-// their owner, until that one's run takes note of them. The zero value has
-// none.
+// unread is the version of what may be there in another cluster, and is to be
+// read before anything else is known of it.
+const unread = "0"
+
+// abroad is what looks into other clusters found that is not as the runs of the
+// owners left it, until these take note of it. What is Seen is there; what is
+// not has gone. The zero value has none.
 type abroad struct {
 	mu sync.Mutex
 	by map[types.NamespacedName][]engine.Spot
@@ -41,59 +38,19 @@ func (a *abroad) take(owner types.NamespacedName) []engine.Spot {
 	return found
 }
 
-// searchAbroad looks once into every other cluster for copies that an owner
-// here may not want any longer: other clusters are not watched, and nothing
-// else remembers them.
-//
-// Those of an owner that is not here stay. It may have gone while nobody
-// looked; or it may be another cluster's that was given the same name, or this
-// one may be about to get it. Nothing tells these apart.
-func (r *deliveryReconciler) searchAbroad(ctx context.Context, watch *objects.Watch, q queue) {
-	lang, ok := r.dialect.(dialect.Abroad)
-	if !ok || len(lang.AbroadLabels()) == 0 || r.Clusters == nil {
-		return
-	}
-	for _, cluster := range r.Clusters.Names() {
-		go func() {
-			if synced(ctx, watch) != nil {
-				return
-			}
-			for _, found := range r.listAbroad(ctx, cluster, watch.Kind(), lang.AbroadLabels()) {
-				r.takeNote(ctx, cluster, &found, watch, q)
-			}
-		}()
-	}
-}
-
-// listAbroad lists the copies in a cluster, however long that takes to answer.
-func (r *deliveryReconciler) listAbroad(ctx context.Context, cluster, kind string, labels map[string]string) []metav1.PartialObjectMetadata {
-	for failures := 1; ; failures++ {
-		found, err := r.Clusters.Find(ctx, cluster, kind, labels)
-		if err == nil || delivery.KindOf(err) == delivery.Invalid {
-			return found
-		}
-		log.FromContext(ctx).V(1).Info("copies could not be listed", "cluster", cluster, "kind", kind, "error", err)
-		select {
-		case <-time.After(retryAfter(failures, asFailure(err))):
-		case <-ctx.Done():
-			return nil
+// after is what is remembered, with doubts where a look found something else.
+func (r remembered) after(looks []engine.Spot) remembered {
+	for i := range looks {
+		p := &looks[i]
+		left := r.of(p.Place)
+		switch {
+		case left.Version == "" && p.Seen == nil, p.Seen != nil && left.Knows(p.Seen):
+		case left.Version == "":
+			r = r.with([]engine.Spot{{Place: p.Place, Memory: target.Memory{Name: p.Name, Version: unread}}})
+		default:
+			left.Version = unread
+			r = r.but(p.Place, left)
 		}
 	}
-}
-
-func (r *deliveryReconciler) takeNote(ctx context.Context, cluster string, found *metav1.PartialObjectMetadata, watch *objects.Watch, q queue) {
-	owner, ok := r.ownerOf(&found.ObjectMeta)
-	if !ok {
-		return
-	}
-	if watch.Get(owner.Namespace, owner.Name) == nil {
-		log.FromContext(ctx).Info("a copy's source is not here; delete the copy if nobody needs it",
-			"cluster", cluster, "kind", watch.Kind(), "copy", found.Namespace+"/"+found.Name, "source", owner.String())
-		return
-	}
-	r.abroad.add(owner, engine.Spot{
-		Place:  delivery.Place{Cluster: cluster, Namespace: found.Namespace, Name: found.Name},
-		Memory: target.Memory{Name: found.Name, Version: "0"}, // it is there, and nothing else is known
-	})
-	r.wake(q, owner, wake{asked: r.Now()})
+	return r
 }

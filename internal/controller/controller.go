@@ -8,6 +8,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/record"
@@ -53,6 +54,8 @@ type Shared struct {
 	Matcher *spread.Matcher
 	// Clusters are the other clusters that copies may go to.
 	Clusters Clusters
+	// Log is for what no object is told of.
+	Log logr.Logger
 	// LookAbroad is how often the copies there are looked at.
 	LookAbroad time.Duration
 	// Rights tell what can be watched.
@@ -78,7 +81,7 @@ func (s *Shared) observe(plan *delivery.Delivery, out *delivery.Outcome) {
 // Clusters are other clusters by the names of their contexts.
 type Clusters interface {
 	// Names are all of them as of now: who gave them may do so anew.
-	Names(ctx context.Context) []string
+	Names() []string
 	// Namespace is the one that a context names, else fallback.
 	Namespace(cluster, fallback string) string
 	// Same reports that two names are known to be of one cluster.

@@ -31,8 +31,8 @@ func (r *deliveryReconciler) intact(t *turn, current bool) bool {
 func (r *deliveryReconciler) spotIntact(t *turn, p *engine.Spot, current bool) bool {
 	dest := &t.Plan.Destination
 	switch {
-	case p.Cluster != "":
-		return p.Memory.Version != ""
+	case p.Cluster != "": // no watch tells, but lookAbroad does
+		return p.Memory.Version != "" && p.Memory.Version != unread
 	case p.Seen == nil:
 		return t.mem.result == delivery.Missing
 	case p.Memory.Version != "":

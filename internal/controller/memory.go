@@ -9,6 +9,7 @@ import (
 
 	"github.com/tacit-secrets/tacit/internal/delivery"
 	"github.com/tacit-secrets/tacit/internal/dialect"
+	"github.com/tacit-secrets/tacit/internal/engine/target"
 )
 
 // memory is what the process knows of an object beyond its status. All of it
@@ -127,6 +128,28 @@ func (m *memories) wrote(name types.NamespacedName, p delivery.Place, version st
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.by[name].targets.of(p).Version == version
+}
+
+// left is what the object's last run left in the place.
+func (m *memories) left(name types.NamespacedName, p delivery.Place) target.Memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.by[name].targets.of(p)
+}
+
+// abroad is what each object's last run left in another cluster.
+func (m *memories) abroad(cluster string) map[types.NamespacedName]remembered {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := map[types.NamespacedName]remembered{}
+	for name, mem := range m.by {
+		for _, t := range mem.targets {
+			if t.in.Cluster == cluster {
+				all[name] = append(all[name], t)
+			}
+		}
+	}
+	return all
 }
 
 // wants reports that the place was one of the object's in its last run.

@@ -29,7 +29,7 @@ func (s *Shared) watchOf(kind string) *objects.Watch {
 func (r *deliveryReconciler) places(ctx context.Context, plan *delivery.Delivery, mem *memory) (places, unwanted []engine.Spot, err error) {
 	dest := &plan.Destination
 	self := types.NamespacedName{Namespace: plan.Object.Namespace, Name: plan.Object.Name}
-	mem.targets = mem.targets.with(r.abroad.take(self))
+	mem.targets = mem.targets.after(r.abroad.take(self))
 	owned := r.owned(r.watchOf(dest.Kind), self)
 	var all []delivery.Place
 	switch {
@@ -90,11 +90,22 @@ func (r *deliveryReconciler) unwanted(plan *delivery.Delivery, mem *memory, owne
 		}
 	}
 	for _, t := range mem.targets {
-		if t.in.Cluster != "" && t.left.Version != "" && !wanted[t.in] {
+		if t.in.Cluster != "" && t.left.Version != "" && !wanted[t.in] && !r.wantedElse(t.in, wanted) {
 			all = append(all, engine.Spot{Place: t.in, Memory: t.left})
 		}
 	}
 	return all
+}
+
+// wantedElse reports that a place in another cluster is wanted by the name of
+// another context that leads there.
+func (r *deliveryReconciler) wantedElse(p delivery.Place, wanted map[delivery.Place]bool) bool {
+	for w := range wanted {
+		if w.Cluster != "" && w.Namespace == p.Namespace && w.Name == p.Name && r.Clusters.Same(w.Cluster, p.Cluster) {
+			return true
+		}
+	}
+	return false
 }
 
 // owned lists what bears the object's mark.

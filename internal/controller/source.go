@@ -114,7 +114,7 @@ func (s annotatedSource) Start(ctx context.Context, q queue) error {
 			s.r.wakeSelf(ctx, obj, q)
 		}
 	})
-	s.r.searchAbroad(ctx, s.watch, q)
+	go s.r.lookAbroad(ctx, s.watch, q)
 	go func() {
 		if synced(ctx, s.watch) != nil {
 			return

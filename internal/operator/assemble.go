@@ -33,7 +33,7 @@ func assemble(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Options
 	}
 	keys, served := newKeys(g.core, o.Languages.Sealed, langs), controller.NewServed(mgr.GetCache())
 	return &controller.Shared{
-		Cluster: mgr, Served: served, Broker: g.broker, Secrets: g.secrets, ConfigMaps: g.configMaps, Clusters: g.clusters, Rights: g.rights,
+		Cluster: mgr, Served: served, Broker: g.broker, Secrets: g.secrets, ConfigMaps: g.configMaps, Clusters: g.clusters, LookAbroad: o.LookAbroad, Rights: g.rights, Log: o.Log,
 		Engine: &engine.Engine{
 			Core: g.core, Rollouts: restarts.restarter, Sealed: keys.unsealer(), Now: time.Now,
 			Writer: &target.Writer{

@@ -3,12 +3,12 @@ package operator
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/url"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,13 +27,17 @@ import (
 // clusters are the contexts of a kubeconfig, for copies to other clusters. It
 // implements controller.Clusters.
 type clusters struct {
-	config clientcmdapi.Config
+	path string // of the kubeconfig
+	log  logr.Logger
 	// own is this cluster, at address.
 	own     corev1client.CoreV1Interface
 	address string
 
-	mu    sync.Mutex
-	known map[string]*contextOf
+	mu     sync.Mutex
+	config clientcmdapi.Config
+	text   []byte // that config was read from
+	broken string // what is wrong with the file as it is now
+	known  map[string]*contextOf
 }
 
 // contextOf is a context that was used.
@@ -45,32 +49,44 @@ type contextOf struct {
 	foreign bool
 	// silent is when it last did not answer.
 	silent time.Time
+	// id is the cluster's, empty if it may not be known; a types.UID.
+	id atomic.Value
 }
 
-// loadClusters reads the kubeconfig at path; with no path there are none.
-func loadClusters(path string, cfg *rest.Config, own corev1client.CoreV1Interface) (*clusters, error) {
-	c := &clusters{own: own, address: cfg.Host, known: map[string]*contextOf{}}
-	if path == "" {
-		return c, nil
-	}
-	config, err := clientcmd.LoadFromFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the kubeconfig for other clusters: %w", err)
-	}
-	c.config = *config
-	return c, nil
+// is tells which cluster it is; empty if that is not known.
+func (c *contextOf) is() types.UID {
+	id, _ := c.id.Load().(types.UID)
+	return id
 }
 
 // Namespace implements controller.Clusters.
 func (c *clusters) Namespace(cluster, fallback string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if ctx := c.config.Contexts[cluster]; ctx != nil && ctx.Namespace != "" {
 		return ctx.Namespace
 	}
 	return fallback
 }
 
-// Names implements controller.Clusters.
-func (c *clusters) Names() []string { return slices.Sorted(maps.Keys(c.config.Contexts)) }
+// Same implements controller.Clusters.
+func (c *clusters) Same(a, b string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if server := c.server(a); server != "" && server == c.server(b) {
+		return true
+	}
+	one, other := c.known[a], c.known[b]
+	return a == b || one != nil && other != nil && one.is() != "" && one.is() == other.is()
+}
+
+// server is where a context leads; the lock is held.
+func (c *clusters) server(name string) string {
+	if ctx := c.config.Contexts[name]; ctx != nil && c.config.Clusters[ctx.Cluster] != nil {
+		return address(c.config.Clusters[ctx.Cluster].Server)
+	}
+	return ""
+}
 
 // Find implements controller.Clusters.
 func (c *clusters) Find(ctx context.Context, cluster, kind string, with map[string]string) ([]metav1.PartialObjectMetadata, error) {
@@ -98,17 +114,10 @@ func (c *clusters) core(ctx context.Context, name string) (corev1client.CoreV1In
 
 // use makes a context's clients, unless it was used before.
 func (c *clusters) use(ctx context.Context, name string) (*contextOf, error) {
-	if c.config.Contexts[name] == nil {
+	known, config := c.context(name)
+	if known == nil {
 		return nil, unusable(delivery.Invalid, nil, "the kubeconfig for other clusters has no context %q; give the operator one with --clusters-kubeconfig", name)
 	}
-	c.mu.Lock()
-	known := c.known[name]
-	if known == nil {
-		known = &contextOf{}
-		c.known[name] = known
-	}
-	c.mu.Unlock()
-
 	known.mu.Lock()
 	defer known.mu.Unlock()
 	if known.foreign {
@@ -117,7 +126,7 @@ func (c *clusters) use(ctx context.Context, name string) (*contextOf, error) {
 	if time.Since(known.silent) < silence {
 		return nil, unusable(delivery.Unavailable, nil, "the cluster of context %q does not answer", name)
 	}
-	cfg, err := clientcmd.NewNonInteractiveClientConfig(c.config, name, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
+	cfg, err := clientcmd.NewNonInteractiveClientConfig(config, name, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
 	if err != nil {
 		return nil, unusable(delivery.Invalid, err, "context %q of the kubeconfig for other clusters cannot be used", name)
 	}
@@ -129,7 +138,7 @@ func (c *clusters) use(ctx context.Context, name string) (*contextOf, error) {
 	if err != nil {
 		return nil, unusable(delivery.Invalid, err, "context %q of the kubeconfig for other clusters cannot be used", name)
 	}
-	same, err := c.same(ctx, cfg, client)
+	id, same, err := c.same(ctx, cfg, client)
 	switch {
 	case err != nil:
 		known.silent = time.Now()
@@ -138,7 +147,22 @@ func (c *clusters) use(ctx context.Context, name string) (*contextOf, error) {
 		return nil, unusable(delivery.Invalid, nil, "context %q leads to this very cluster; select its namespaces in place of it", name)
 	}
 	known.client, known.foreign = client, true
+	known.id.Store(id)
 	return known, nil
+}
+
+// context is what is known of a context, nil if there is none, and the
+// kubeconfig that it is in, which nobody changes.
+func (c *clusters) context(name string) (*contextOf, clientcmdapi.Config) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.config.Contexts[name] == nil {
+		return nil, c.config
+	}
+	if c.known[name] == nil {
+		c.known[name] = &contextOf{}
+	}
+	return c.known[name], c.config
 }
 
 // answerTime is how long another cluster may take for one answer.
@@ -151,19 +175,19 @@ const silence = 30 * time.Second
 // same reports that a context leads to the operator's own cluster: there a copy
 // could be the source itself. A cluster is known by its first namespace, or
 // where that may not be read by its address.
-func (c *clusters) same(ctx context.Context, cfg *rest.Config, client corev1client.CoreV1Interface) (bool, error) {
-	theirs, err := identity(ctx, client)
+func (c *clusters) same(ctx context.Context, cfg *rest.Config, client corev1client.CoreV1Interface) (theirs types.UID, same bool, err error) {
+	theirs, err = identity(ctx, client)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	ours, err := identity(ctx, c.own)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	if theirs == "" || ours == "" {
-		return address(cfg.Host) == address(c.address), nil
+		return theirs, address(cfg.Host) == address(c.address), nil
 	}
-	return theirs == ours, nil
+	return theirs, theirs == ours, nil
 }
 
 // identity of a cluster; empty if it may not be known.

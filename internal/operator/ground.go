@@ -66,7 +66,7 @@ func newGround(ctx context.Context, mgr ctrl.Manager, cfg *rest.Config, o Option
 			return nil, fmt.Errorf("add %T: %w", part, err)
 		}
 	}
-	clusters, err := loadClusters(o.ClustersKubeconfig, cfg, core)
+	clusters, err := loadClusters(o.ClustersKubeconfig, cfg, core, o.Log)
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,9 @@ type Options struct {
 	// ClustersKubeconfig is the path of a kubeconfig for copies to other
 	// clusters.
 	ClustersKubeconfig string
+	// LookAbroad is how often copies there are looked at, and the kubeconfig;
+	// default 5m.
+	LookAbroad time.Duration
 	// Pause between looks for kinds that the API server does not serve yet;
 	// default 3s.
 	Pause time.Duration
@@ -166,6 +169,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Pause <= 0 {
 		o.Pause = 3 * time.Second
+	}
+	if o.LookAbroad <= 0 {
+		o.LookAbroad = 5 * time.Minute
 	}
 	if o.Protected == nil {
 		o.Protected = []string{"kube-system"}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
@@ -93,7 +94,7 @@ func withShared(t *testing.T) *bed {
 	other := otherPlane(t)
 	shared.once.Do(func() {
 		o := options(b.plane.Config(), &shared.logs)
-		o.ClustersKubeconfig = kubeconfig(t, shared.dir, b.plane, other)
+		o.ClustersKubeconfig, o.LookAbroad = kubeconfig(t, shared.dir, b.plane, other), time.Second
 		go func() {
 			if err := operator.Run(context.Background(), o); err != nil {
 				fmt.Fprintln(os.Stderr, "operator:", err)
