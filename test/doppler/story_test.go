@@ -31,7 +31,7 @@ const (
 // Doppler's address and the token.
 func TestAValueChangedInDopplerRestartsTheDeployment(t *testing.T) {
 	b := newBed(t, map[string]string{"DB_URL": "psql://elon@localhost/modelX"})
-	b.kubectl("apply", "-f", b.example())
+	b.kubectl("apply", "-f", b.example(".", "dp.st.dev.sandbox", 4))
 	b.CarriesIn("default", managed, "DB_URL", "psql://elon@localhost/modelX")
 	b.SaysIn(dopplertest.Home, "doppler-secret-test", dopplertest.SyncReady, metav1.ConditionTrue, "OK", dopplertest.Syncing)
 	first := b.replicaSets(1)[0]
@@ -68,27 +68,40 @@ func TestAValueChangedInDopplerRestartsTheDeployment(t *testing.T) {
 	}
 	b.Must(b.Delete(t.Context(), ds))
 	b.GoneIn("default", managed)
+	b.production()
 }
 
-// example copies the manifests, with this Doppler and this token in them.
-func (b bed) example() (dir string) {
+// production applies what is another cluster's, where the token's namespace is
+// said and the DopplerSecret is called like the token.
+func (b bed) production() {
+	b.T.Helper()
+	b.kubectl("apply", "-f", b.example("production", "dp.st.production.sandbox", 2))
+	b.CarriesIn("default", "doppler-secret", "DB_URL", "psql://me@127.0.0.1/reload")
+	b.SaysIn(dopplertest.Home, "doppler-token-secret", dopplertest.SyncReady, metav1.ConditionTrue, "OK", dopplertest.Syncing)
+	b.Must(b.Delete(b.T.Context(), b.DopplerSecretIn(dopplertest.Home, "doppler-token-secret")))
+	b.GoneIn("default", "doppler-secret")
+}
+
+// example copies the manifests of a folder, with this Doppler and this token in
+// the place of theirs.
+func (b bed) example(folder, theirs string, want int) (dir string) {
 	b.T.Helper()
 	root, err := testkit.Root()
 	b.Must(err)
-	files, err := filepath.Glob(filepath.Join(root, "examples", "doppler", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(root, "examples", "doppler", folder, "*.yaml"))
 	b.Must(err)
 	dir = b.T.TempDir()
 	replaced := 0
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		b.Must(err)
-		for old, now := range map[string]string{"http://127.0.0.1:8300": b.Doppler.Addr, "dp.st.dev.sandbox": b.Token} {
+		for old, now := range map[string]string{"http://127.0.0.1:8300": b.Doppler.Addr, theirs: b.Token} {
 			replaced += bytes.Count(text, []byte(old))
 			text = bytes.ReplaceAll(text, []byte(old), []byte(now))
 		}
 		b.Must(os.WriteFile(filepath.Join(dir, filepath.Base(file)), text, 0o600))
 	}
-	if replaced != 2 || len(files) != 4 {
+	if replaced != 2 || len(files) != want {
 		b.T.Fatalf("%d files with %d words to replace: the example is another one", len(files), replaced)
 	}
 	return dir

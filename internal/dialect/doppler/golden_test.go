@@ -18,4 +18,5 @@ func TestGolden(t *testing.T) {
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	dialecttest.Examples(t, "doppler/*.yaml", 1, language)
+	dialecttest.Examples(t, "doppler/production/*.yaml", 1, language)
 }
