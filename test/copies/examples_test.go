@@ -35,9 +35,9 @@ func (b *bed) has(kind, namespace, name, key, value string) *object {
 }
 
 // named makes a namespace of the name.
-func (b *bed) named(name string, labels pairs) {
+func (b *bed) named(name string) {
 	b.t.Helper()
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	must(b.t, b.Create(b.t.Context(), ns))
 }
 
@@ -51,7 +51,6 @@ func TestTheExampleOfReflector(t *testing.T) {
 		main    = "project-a-1120-main-23hf"
 		dev     = "project-a-1120-dev-4hg5"
 		feature = "project-a-1120-feature-1-aafd"
-		later   = "project-a-1120-later"
 	)
 	src := b.has("Secret", main, "project-a-tls", key, value)
 	for _, ns := range []string{dev, feature} {
@@ -59,28 +58,29 @@ func TestTheExampleOfReflector(t *testing.T) {
 	}
 	b.has("Secret", dev, "ingress-tls", key, value)
 	// "the ones to come included"
-	b.named(later, nil)
+	later := "project-a-1120-" + b.ns
+	b.named(later)
 	b.has("Secret", later, "project-a-tls", key, value)
 	b.untouched(src)
 
 	// A pattern that was meant as a glob, as in the article that it is from: it
 	// allows none of the branches.
 	glob := b.read("Secret", main, "source-secret")
-	ask := b.make(object{kind: "Secret", ObjectMeta: metav1.ObjectMeta{Namespace: dev, Name: "asking",
+	ask := b.make(object{kind: "Secret", ObjectMeta: metav1.ObjectMeta{Namespace: dev, Name: b.ns,
 		Annotations: pairs{reflects: main + "/source-secret"}}})
 	b.event(ask, "ReflectFailed", "does not allow this namespace by its annotation "+allowedNamespaces)
-	if got := b.read("Secret", dev, "asking"); len(got.data) > 0 {
+	if got := b.read("Secret", dev, b.ns); len(got.data) > 0 {
 		t.Errorf("a namespace that is not allowed was given %d keys", len(got.data))
 	}
 	// And as it is, nothing is copied unasked.
-	b.pass(b.make(object{kind: "Secret", ObjectMeta: metav1.ObjectMeta{Namespace: main, Name: "witness",
+	b.pass(b.make(object{kind: "Secret", ObjectMeta: metav1.ObjectMeta{Namespace: main, Name: b.ns + "-witness",
 		Annotations: into(dev)}, data: pairs{"v": "1"}}), dev)
 	for _, ns := range []string{dev, feature, later} {
 		b.absent("Secret", ns, "source-secret")
 	}
 	// With .NET's pattern it is one.
 	b.annotate(glob, allowedNamespaces, "project-a-1120-.*")
-	b.has("Secret", dev, "asking", "username", "hellothere")
+	b.has("Secret", dev, b.ns, "username", "hellothere")
 }
 
 func TestTheExampleOfKubed(t *testing.T) {
@@ -92,8 +92,7 @@ func TestTheExampleOfKubed(t *testing.T) {
 		t.Errorf("the copy is %+v", copied)
 	}
 	b.has("Secret", "team-a", "registry", "password", "an example")
-	b.named("team-b", pairs{"app": "kubed"})
-	b.has("ConfigMap", "team-b", "settings", "colour", "blue")
+	b.has("ConfigMap", b.namespace("b", pairs{"app": "kubed"}), "settings", "colour", "blue")
 	// Nowhere without the label; and "" is taken only if the operator was told so.
 	b.absent("ConfigMap", b.ns, "settings")
 	src := b.annotate(b.read("ConfigMap", "demo", "settings"), syncTo, "")
