@@ -81,6 +81,8 @@ func (s *starter) missing(ctx context.Context) (missing, way string) {
 		switch o := s.shared.Rights.Watch(ctx, gvk); {
 		case o.Unserved:
 			return o.Missing, "waiting for the CustomResourceDefinitions; `tacit crds` prints them"
+		case o.Unanswered:
+			return o.Missing, "waiting for the API server to say whether it serves what this language needs"
 		case o.Missing != "":
 			return o.Missing, "waiting for a right, without which this language is not served; --without leaves the language out"
 		}

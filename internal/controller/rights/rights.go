@@ -24,8 +24,9 @@ type Checker struct {
 
 // Obstacle is what stands in the way of a watch; its zero value is nothing.
 type Obstacle struct {
-	// Unserved: the API server does not serve the kind, Missing.
-	Unserved bool
+	// Unserved: the API server does not serve the kind. Unanswered: it does not
+	// say whether it does, which passes.
+	Unserved, Unanswered bool
 	// Missing is the kind, or the right, in words.
 	Missing string
 }
@@ -39,7 +40,7 @@ func (c *Checker) Watch(ctx context.Context, gvk schema.GroupVersionKind) Obstac
 	case meta.IsNoMatchError(err):
 		return Obstacle{Unserved: true, Missing: gvk.Kind}
 	case err != nil:
-		return Obstacle{Unserved: true, Missing: gvk.Kind + " (the API server does not answer)"}
+		return Obstacle{Unanswered: true, Missing: gvk.Kind}
 	}
 	namespaces := c.Namespaces
 	if len(namespaces) == 0 || mapping.Scope.Name() == meta.RESTScopeNameRoot {

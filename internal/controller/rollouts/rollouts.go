@@ -8,7 +8,6 @@
 package rollouts
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -105,12 +104,14 @@ type Rollouts struct{ reconciler *reconciler }
 
 // Reloadable is how many workloads use the object, and ask in the language to
 // be restarted when it changes. Failure is why one of them could not be when it
-// was tried last; empty if there is none such.
+// was tried last, the same one each time; empty if there is none such.
 func (r *Rollouts) Reloadable(language string, ref delivery.ObjectRef) (n int, failure string) {
 	for _, e := range r.reconciler.store.interested(ref) {
 		if _, uses := e.using(ref); uses && e.asks(language) {
 			n++
-			failure = cmp.Or(failure, r.reconciler.memories.of(e.workload).failure)
+			if f := r.reconciler.memories.of(e.workload).failure; f != "" && (failure == "" || f < failure) {
+				failure = f
+			}
 		}
 	}
 	return n, failure

@@ -140,14 +140,19 @@ func (l *later) Start(ctx context.Context) error {
 		if o.Missing == "" {
 			return l.controller.Watch(l.workloadSource)
 		}
-		// Argo's kind is served in few clusters.
-		if !o.Unserved && o.Missing != told {
-			l.log.Info("waiting for a right, without which workloads of this kind are not restarted; --no-rollouts does without",
-				"kind", l.kind, "missing", o.Missing)
-			told = o.Missing
+		pause, why := l.pause, ""
+		switch {
+		case o.Unanswered: // it passes, and may be about every kind
+			pause, why = min(pause, time.Second), "waiting for the API server to say whether it serves a kind of workload"
+		case !o.Unserved: // as Argo's in most clusters
+			why = "waiting for a right, without which workloads of this kind are not restarted; --no-rollouts does without"
+		}
+		if why != "" && why != told {
+			l.log.Info(why, "kind", l.kind, "missing", o.Missing)
+			told = why
 		}
 		select {
-		case <-time.After(l.pause):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return nil
 		}
