@@ -36,7 +36,8 @@ func statusCommand() *cobra.Command {
 		Short: "Print one table of every object that Tacit serves",
 		Long: `Print one table of every object in every language that Tacit speaks: what it
 takes from where, where that goes, whether it is ready or why not, when it last
-succeeded, and when what it restarts was last restarted.
+succeeded, when it last changed something there, and when what it restarts was
+last restarted.
 
 It asks the cluster of $KUBECONFIG, with your rights, and reads manifests,
 statuses and metadata: never a value of a Secret, no store, and not the operator.

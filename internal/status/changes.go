@@ -9,7 +9,8 @@ import (
 	"github.com/tacit-secrets/tacit/internal/delivery"
 )
 
-// changes are when the data of Secrets and ConfigMaps were written last.
+// changes are when Secrets and ConfigMaps were written last by who wrote their
+// data. Who writes them now only if something differs changed something then.
 type changes map[delivery.ObjectRef]time.Time
 
 // note remembers when the object's data was written: the API server keeps the
@@ -20,7 +21,7 @@ func (c changes) note(kind string, o *metav1.PartialObjectMetadata) {
 		if m.Time == nil || m.FieldsV1 == nil || !m.Time.After(last) {
 			continue
 		}
-		for _, field := range []string{`"f:data"`, `"f:binaryData"`} {
+		for _, field := range []string{`"f:data":{`, `"f:binaryData":{`} {
 			if strings.Contains(m.FieldsV1.GetRawString(), field) {
 				last = m.Time.Time
 			}

@@ -20,7 +20,7 @@ type Row struct {
 	// Ready is True, False or Unknown.
 	Ready string `json:"ready"`
 	// LastSuccess, LastChange and Restarted are nil where it never was, or nothing
-	// tells. A success finds that all is as it should be; a change wrote the data.
+	// tells. A success finds that all is as it should be; a change wrote what is delivered.
 	LastSuccess *time.Time `json:"lastSuccess,omitempty"`
 	LastChange  *time.Time `json:"lastChange,omitempty"`
 	Restarted   *time.Time `json:"restarted,omitempty"`
