@@ -34,6 +34,10 @@ func TestABrokenFileIsNoTemplate(t *testing.T) {
 		"another type":              own + "    type: [x]\n",
 		"a value in braces, cut":    strings.Replace(own, "{a: AAAA}", "{a: \"{{ .a }}\"", 1),
 		"Helm's, in a conflict":     "{{- if .Values.db }}\n<<<<<<< HEAD\n" + own + "=======\n>>>>>>> theirs\n{{- end }}\n",
+		"ends, in a conflict":       "metadata: {{- toYaml .m | nindent 2 }}\n  a: b\n<<<<<<< HEAD\n" + own + "=======\n" + own + ">>>>>>> theirs\n",
+		"ends, and indentation":     strings.Replace(own, "  template:", "  x: {{- toYaml .x | nindent 4 }}\n    y: z\n   template:", 1),
+		"Jinja's, in a conflict":    "{% if db %}\n<<<<<<< HEAD\n" + own + "=======\n>>>>>>> theirs\n{% endif %}\n",
+		"comments that do not end":  "{{/* of\n" + own + "{# the\n",
 		"braces that do not end":    own + "    type: {{ .type\n",
 		"JSON":                      `{"kind": "SealedSecret", "a": "\/{{ .a }}", "a": 1}`,
 	} {
@@ -54,6 +58,12 @@ func TestABrokenFileIsNoTemplate(t *testing.T) {
 		"over several lines":     "{{- /* of }}\n the shop */}}\n{{- include \"x\" (dict\n  \"a\" .a\n) }}{{ .y }}\n" + own,
 		"braces for its own":     strings.Replace(own, "'https:", "{{ .scheme }} # ", 1) + "      raw: \"{{ \"{{\" }} .password {{ \"}}\" }}\"\n      tick: {{`{{ .password }}`}}\n",
 		"a condition in a value": strings.Replace(own, "name: db", "name: {{ if .x }}a{{ else }}b{{ end }}", 1),
+		"a part and more":        strings.Replace(own, "  template:", "  x: {{- include \"x\" . | nindent 4 }}\n    y: {{ .y }}\n  z:\n  - {{- toYaml .z | nindent 4 }}\n    z: {{ .z }}-{{ .z }}\n  template:", 1),
+		"a loop behind its key":  strings.Replace(own, "{a: AAAA}", "{{- range $k, $v := .values }}\n    {{ $k }}: {{ $v }}\n    {{- end }}", 1),
+		"a block behind its key": strings.Replace(own, "  template:", "  x: {{ if .x }} # one\n    y: z\n    {{ end }}\n  template:", 1),
+		"separators":             "{{ range $i, $x := .all }}{{ if $i }}\n---{{ end }}\n" + own + "{{ end }}\n",
+		"a licence":              "{{- /*\n" + strings.Repeat("It is free. }} {{\n", 1000) + "*/ -}}\nx: {{ .x }}\n---\n" + own,
+		"Jinja":                  "{# of\n" + strings.Repeat("the shop }}\n", 1000) + "#}\n{% if db %}\n" + own + "  {%- for x in all -%}\n  x{{ x }}: {{ x.y }}\n  {% endfor %}{# x #}\n{% endif %}\n",
 		"an item":                "{{ range .all }}\n---\n" + own + "  x:\n  - {{ . }}\n  - k: {{ .k }}\n    v: {{ .v }}\n{{ end }}",
 	} {
 		if _, err := seal.ParseFile([]byte(text)); !errors.Is(err, seal.ErrTemplate) || !strings.HasSuffix(err.Error(), "(a template must be rendered first)") {
@@ -74,6 +84,16 @@ func TestABrokenTemplateNamesTheLine(t *testing.T) {
 	}
 	if _, scan := fmt.Sscanf(fmt.Sprint(plain), "line %d: this is no YAML", &same); scan != nil || line != same+3 {
 		t.Errorf("%v; without what would be rendered %v", err, plain)
+	}
+}
+
+// Neither of these may take as long as its square.
+func TestManyActionsAreReadOnce(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{strings.Repeat("{{/* ", 1<<18), strings.Repeat("{{a}}", 1<<18) + " x", strings.Repeat("{#\n", 1<<18)} {
+		if _, err := seal.ParseFile([]byte(own + "  - x\n" + text)); err == nil || errors.Is(err, seal.ErrTemplate) {
+			t.Errorf("%.5s…: %v", text, err)
+		}
 	}
 }
 
