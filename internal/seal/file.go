@@ -131,7 +131,11 @@ func isSealed(o object) bool {
 func (f *File) add(node *yaml.Node, tree object, at, item int) error {
 	o := &Object{Line: node.Line, node: node, tree: tree, at: at, item: item}
 	if err := into(tree, &o.SealedSecret); err != nil {
-		return fmt.Errorf("line %d: this SealedSecret is malformed: %w", node.Line, err)
+		err = fmt.Errorf("line %d: this SealedSecret is malformed: %w", node.Line, err)
+		if o.template() || wordFor(tree, err) {
+			return fileError{fmt.Errorf("%w (a template must be rendered first)", err), true}
+		}
+		return err
 	}
 	f.Objects = append(f.Objects, o)
 	return nil
@@ -180,11 +184,26 @@ func (o *Object) Title() string {
 // template reports that something of the object is yet to be put in. What its
 // own template says is for the operator, and may well look so.
 func (o *Object) template() bool {
-	words := []string{o.Name, o.Namespace}
+	spec, _ := o.tree["spec"].(object)
+	words := []string{o.Name, o.Namespace, text(spec, "encryptedData")}
 	for key, value := range o.Spec.EncryptedData {
 		words = append(words, key, value)
 	}
 	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, brace) })
+}
+
+// wordFor reports that the field that does not fit is one to be put in, as in
+// labels: "{{ labels }}".
+func wordFor(tree object, err error) bool {
+	var unfit unfitError
+	if !errors.As(err, &unfit) {
+		return false
+	}
+	path := strings.Split(unfit.field, ".")
+	for _, name := range path[:len(path)-1] {
+		tree, _ = tree[name].(object)
+	}
+	return strings.Contains(text(tree, path[len(path)-1]), brace)
 }
 
 // content is the node that a document or an alias stands for.

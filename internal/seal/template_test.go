@@ -87,6 +87,38 @@ func TestABrokenTemplateNamesTheLine(t *testing.T) {
 	}
 }
 
+// Ansible puts things in between quotes.
+func TestWhatDoesNotFitYetIsATemplate(t *testing.T) {
+	t.Parallel()
+	const labels = "  template:\n    metadata: {labels: %s}\n"
+	for text, template := range map[string]bool{
+		head + "  encryptedData: {a: AAAA}\n" + fmt.Sprintf(labels, "'{{ labels }}'"):                      true,
+		head + "  encryptedData: {a: AAAA}\n  template: {immutable: '{{ immutable }}'}\n":                  true,
+		head + "  encryptedData: {a: AAAA}\n  template: '{{ template }}'\n":                                true,
+		strings.Replace(own, "{name: db, namespace: shop}", "{name: db, labels: '{{ labels }}'}", 1):       true,
+		strings.Replace(own, "{name: db, namespace: shop}", "'{{ metadata }}'", 1):                         true,
+		strings.Replace(own, "\nspec:\n", "\nspec: '{{ spec }}'\nx:\n", 1):                                 true,
+		strings.Replace(own, "name: db, ", "labels: {a: 1}, name: '{{ name }}', ", 1):                      true,
+		head + "  encryptedData: {a: '{{ a }}'}\n" + fmt.Sprintf(labels, "x"):                              true,
+		head + "  encryptedData: '{{ a }}'\n" + fmt.Sprintf(labels, "x"):                                   true,
+		own + "    metadata: {labels: x}\n":                                                                false,
+		own + "    metadata: {labels: {a: '{{ a }}', b: 1}}\n":                                             false,
+		own + "    immutable: 'true'\n    metadata: {annotations: {a: '{{ a }}'}, labels: {b: '{{ b }}'}}": false,
+	} {
+		_, err := seal.ParseFile([]byte(text))
+		if err == nil || errors.Is(err, seal.ErrTemplate) != template || !errors.Is(err, seal.ErrFile) || !strings.Contains(err.Error(), " cannot be a ") {
+			t.Errorf("%s%v", text, err)
+		}
+	}
+	f, err := seal.ParseFile([]byte(head + "  encryptedData: '{{ values }}'\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := seal.Verify(t.Context(), f.Objects[0], "", nil); err != nil || !errors.Is(v.Problem, seal.ErrTemplate) {
+		t.Error(v, err)
+	}
+}
+
 // Neither of these may take as long as its square.
 func TestManyActionsAreReadOnce(t *testing.T) {
 	t.Parallel()

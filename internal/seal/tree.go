@@ -214,13 +214,19 @@ func into(from, to any) error {
 	err = json.Unmarshal(text, to)
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) && wrong.Field != "" {
-		return fmt.Errorf("%s cannot be a %s", wrong.Field, strings.SplitN(wrong.Value, " ", 2)[0])
+		return unfitError{wrong.Field, strings.SplitN(wrong.Value, " ", 2)[0]}
 	}
 	if err != nil {
 		return errors.New("its fields are not of the types that they must have")
 	}
 	return nil
 }
+
+// unfitError is that a field, in its path, holds another kind of thing than it
+// must.
+type unfitError struct{ field, holds string }
+
+func (e unfitError) Error() string { return e.field + " cannot be a " + e.holds }
 
 // text is a word of an object; empty if it is none.
 func text(o object, field string) string {
