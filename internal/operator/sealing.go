@@ -110,8 +110,8 @@ func (k *keys) load(ctx context.Context, log logr.Logger) {
 }
 
 // renewal makes the first key, another when the newest is old enough, and one in
-// the place of a newest that went and left none to seal for. Only the leader
-// does.
+// the place of a newest that went and left none to seal for: soon, but not without
+// end where none lasts. Only the leader does.
 type renewal struct {
 	*keys
 	every time.Duration
@@ -119,35 +119,67 @@ type renewal struct {
 }
 
 // How long after a look, and after one that failed, the next one comes, and how
-// long after a change of the keys: who exchanges one deletes it first.
+// long after a change of the keys: who exchanges one deletes it first. And how
+// long after a second key in short time there is no third.
 const (
-	renewalPause  = time.Hour
-	renewalRetry  = 10 * time.Second
-	renewalSettle = time.Second
+	renewalPause   = time.Hour
+	renewalRetry   = 10 * time.Second
+	renewalSettle  = time.Second
+	renewalSpacing = time.Minute
 )
 
 // Start implements manager.Runnable.
 func (r *renewal) Start(ctx context.Context) error {
+	made := spacing{most: r.every}
 	for {
-		wait := r.every
+		wait, least := r.every, renewalSettle
 		noted := r.ring.Noted() // before the look, which may miss what comes then
 		name, err := r.ring.Rotate(ctx, time.Now())
 		if name != "" {
 			r.log.Info("made a new key to seal for; older ones go on to open", "namespace", r.where, "secret", name)
+			if least = made.next(time.Now()); least > renewalSettle {
+				r.log.Info("new keys do not last: something changes or deletes them; if this one does not either, another is made only later",
+					"namespace", r.where, "after", least.String())
+			}
 		}
 		if err != nil && ctx.Err() == nil {
 			r.log.Error(err, "the keys could not be renewed", "namespace", r.where)
 			wait = min(wait, renewalRetry)
 		}
-		if !pass(ctx, wait, noted) {
+		if !pass(ctx, max(wait, least), least, noted) {
 			return nil
 		}
 	}
 }
 
-// pass waits so long, or until a moment after the keys were noted to be others;
-// false means that ctx ended.
-func pass(ctx context.Context, wait time.Duration, noted <-chan struct{}) bool {
+// spacing is how far apart keys are made: a moment, then a minute, and twice as
+// long each time. A made key is noted as any other change is; without this a
+// cluster in which something changes or deletes new keys is filled with them.
+type spacing struct {
+	most, least time.Duration
+	last        time.Time
+}
+
+// next is how long no other key is made after one that was made now. A key that
+// was found to be good is no reason to begin anew: what spoils it may come later.
+// That much time went by without another is.
+func (s *spacing) next(now time.Time) time.Duration {
+	switch {
+	case now.Sub(s.last) > 2*s.most:
+		s.least = renewalSettle
+	case s.least < renewalSpacing:
+		s.least = renewalSpacing
+	default:
+		s.least *= 2
+	}
+	s.least, s.last = min(s.least, s.most), now
+	return s.least
+}
+
+// pass waits so long, or until a moment after the keys were noted to be others,
+// but at least for its time; false means that ctx ended.
+func pass(ctx context.Context, wait, least time.Duration, noted <-chan struct{}) bool {
+	begin := time.Now()
 	select {
 	case <-time.After(wait):
 		return true
@@ -156,7 +188,7 @@ func pass(ctx context.Context, wait time.Duration, noted <-chan struct{}) bool {
 		return false
 	}
 	select {
-	case <-time.After(renewalSettle):
+	case <-time.After(max(renewalSettle, least-time.Since(begin))):
 		return true
 	case <-ctx.Done():
 		return false
