@@ -21,8 +21,10 @@ func (o *opener) each(do func(entry, ciphertext string) error) error {
 		if err != nil {
 			return err
 		}
-		err = f.gather(some, do)
-		done()
+		err = func() error {
+			defer done() // after a panic too: the turn is one of very few
+			return f.gather(some, do)
+		}()
 		if err != nil {
 			return err
 		}
