@@ -105,6 +105,19 @@ func TestAHintSparesTheOtherKeys(t *testing.T) {
 	}
 }
 
+// The key that fitted the entry before is not always that of the next one.
+func TestAHintServesEntriesOfOtherKeysToo(t *testing.T) {
+	t.Parallel()
+	const keys, entries = 6, 4
+	r, certs := ringOf(t, keys)
+	mixed, oldest := object(t, entries, certs[0]), object(t, entries, certs[keys-1])
+	mixed.Entries["1"], mixed.Entries["3"] = oldest.Entries["1"], oldest.Entries["3"]
+	mixed.Key = certs[keys-1].ID.String()
+	if got, err := decryptions(t, r, mixed); err != nil || got != 2*entries {
+		t.Errorf("%d decryptions, want %d; %v", got, 2*entries, err)
+	}
+}
+
 // Where many keys are taken over, an object is mostly sealed for that of its
 // time. One that is not costs one decryption more than without the guess.
 func TestTheKeyOfAnObjectsTimeIsTriedFirst(t *testing.T) {

@@ -20,7 +20,8 @@ func (r *Keyring) Open(ctx context.Context, s delivery.Sealed) (secret.Data, err
 }
 
 // Unseal is Open, and names the oldest of the keys that opened an entry: without
-// it not all would open. As a hint (delivery.Sealed.Key) it is tried first.
+// it not all would open, but for an entry that names another one too. As a hint
+// (delivery.Sealed.Key) it is tried before others.
 func (r *Keyring) Unseal(ctx context.Context, s delivery.Sealed) (data secret.Data, key string, err error) {
 	return r.UnsealInTurns(ctx, s, nil)
 }
@@ -73,9 +74,10 @@ type opener struct {
 	backup   bool
 	where    string
 	discreet bool
-	// last is the key that fitted the entry before, or the object's last time:
-	// its entries are mostly sealed at once.
-	last KeyID
+	// last is the key that fitted the entry before, and hint one that opened the
+	// object its last time: its entries are mostly sealed at once, or some of them
+	// long before the others.
+	last, hint KeyID
 	// oldest is the place in the ring of the oldest key that opened an entry.
 	oldest int
 	// probed: it was looked whether another scope fits, which is not done for
@@ -95,7 +97,7 @@ func (r *Keyring) opener(ctx context.Context, s *delivery.Sealed) (*opener, erro
 	}
 	return &opener{
 		stop: ctx.Err, turn: func() (func(), error) { return func() {}, nil },
-		ring: now, sealed: s, memory: &r.memory, backup: r.opts.Backup, where: r.opts.Namespace, last: parseKeyID(s.Key),
+		ring: now, sealed: s, memory: &r.memory, backup: r.opts.Backup, where: r.opts.Namespace, hint: parseKeyID(s.Key),
 	}, nil
 }
 
@@ -156,8 +158,9 @@ func (o *opener) open(ciphertext string) (secret.Value, KeyID, error) {
 }
 
 // order is the keys in the order in which they are tried: the one that is
-// known to fit, the one that fitted the entry before, the one that fitted last
-// of all, the newest of when the object was made, and the others from the newest.
+// known to fit, the one that fitted the entry before, the one that the object
+// names, the one that fitted last of all, the newest of when the object was made,
+// and the others from the newest.
 func (o *opener) order(known KeyID) []Key {
 	out := make([]Key, 0, len(o.ring.keys))
 	add := func(fits func(KeyID) bool) {
@@ -167,7 +170,7 @@ func (o *opener) order(known KeyID) []Key {
 			}
 		}
 	}
-	for _, id := range []KeyID{known, o.last, o.memory.latest(), o.ring.newestOf(o.sealed.Made)} {
+	for _, id := range []KeyID{known, o.last, o.hint, o.memory.latest(), o.ring.newestOf(o.sealed.Made)} {
 		add(func(k KeyID) bool { return k == id })
 	}
 	add(func(KeyID) bool { return true })
