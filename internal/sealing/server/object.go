@@ -79,7 +79,11 @@ func read(kind dialect.Deliveries, text []byte) (*object, error) {
 
 // document finds the one that the text holds.
 func document(text []byte) (json.RawMessage, error) {
-	text = bytes.TrimSpace(text) // else JSON behind much space is taken for YAML
+	// JSON behind much space would be taken for YAML. Space is part of YAML: by it
+	// lines belong together, and a text may end in it.
+	if bare := bytes.TrimSpace(text); len(bare) == 0 || bare[0] == '{' {
+		text = bare
+	}
 	if err := grows(text); err != nil {
 		return nil, err
 	}

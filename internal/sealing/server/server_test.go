@@ -297,6 +297,28 @@ func TestRotateSealsForTheNewestKeyAndChangesNothingElse(t *testing.T) {
 	}
 }
 
+// Space at the ends of YAML is a part of it.
+func TestRotateTakesYAMLAsItIs(t *testing.T) {
+	t.Parallel()
+	plain := "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: db, namespace: shop}\nspec:\n  encryptedData: {password: " +
+		seal(t, delivery.SealStrict, "pw", pairs()[0]) + "}\n  template:\n    data:\n      motd: |+\n        hello\n\n\n"
+	for name, body := range map[string]string{
+		"as it is":                  plain,
+		"behind lines":              "\n\r\n" + plain,
+		"indented":                  strings.ReplaceAll("\n"+strings.TrimSuffix(plain, "\n"), "\n", "\n  ") + "\n",
+		"JSON behind much space":    strings.Repeat(" \n", 5000) + manifest(seal(t, delivery.SealStrict, "pw", pairs()[0]), "", `"motd":"hello\n\n\n"`) + " \n\n",
+		"in braces, with a newline": "\n {apiVersion: bitnami.com/v1alpha1, kind: SealedSecret, metadata: {name: db, namespace: shop}, spec: {encryptedData: {}, template: {data: {motd: \"hello\\n\\n\\n\"}}}}\n\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if out := readBack(t, ours(t).post("/v1/rotate", body)); !strings.Contains(string(out.Spec.Template), `"motd":"hello\n\n\n"`) {
+				t.Errorf("the template is %s", out.Spec.Template)
+			}
+		})
+	}
+	wants(t, ours(t).post("/v1/rotate", " \t\n"), http.StatusBadRequest, "empty")
+}
+
 func TestRotateLeavesOutWhatTheServerWrote(t *testing.T) {
 	t.Parallel()
 	text := strings.Replace(manifest(seal(t, delivery.SealStrict, "pw", pairs()[0]), `"kubectl.kubernetes.io/last-applied-configuration":"{}","a":"1"`, ""),
