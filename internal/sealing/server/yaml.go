@@ -15,7 +15,8 @@ const maxParts = 1 << 17
 
 // grows refuses what is larger by far when it is read than as it came: YAML of
 // aliases, a thousand of which may name one text, and of very many small parts.
-// JSON is not, and kubeseal sends nothing else.
+// JSON is not, and kubeseal sends nothing else from 0.24 on; before, it sends a
+// file as it is.
 func grows(text []byte) error {
 	if bytes.HasPrefix(text, []byte("{")) && json.Valid(text) {
 		return nil
@@ -30,14 +31,15 @@ func grows(text []byte) error {
 	case parts > maxParts:
 		return &failure{http.StatusBadRequest, fmt.Sprintf("the body is YAML of more than %d parts: send it as JSON", maxParts)}
 	case aliased(text):
-		return &failure{http.StatusBadRequest, "the body is YAML with aliases (&x and *x): write out what they stand for, or send it as JSON"}
+		return &failure{http.StatusBadRequest, "the body is YAML with aliases (&x and *x, be it in a comment or a text): write out what they stand for, or send it as JSON"}
 	}
 	return nil
 }
 
 // An anchor and an alias as every parser of YAML takes them: no word goes
 // before. To be sure that none takes more for one than is found here, quotes
-// and comments are not left out.
+// and comments are not left out: YAML without any alias is refused too where
+// both stand there with one name.
 var (
 	anchor = regexp.MustCompile(`(?:^|[^0-9A-Za-z_/])&([0-9A-Za-z_-]+)`)
 	alias  = regexp.MustCompile(`(?:^|[^0-9A-Za-z_/])\*([0-9A-Za-z_-]+)`)
