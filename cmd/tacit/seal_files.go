@@ -47,6 +47,8 @@ func (s *sealedFiles) eachFile(cmd *cobra.Command, roots []string, failed string
 			continue
 		}
 		switch err := do(path, &r); {
+		case errors.Is(err, seal.ErrTooLarge) && path != "-":
+			r.fail(titleOf(path), fmt.Errorf("%w; if it is no manifest, leave it out: --exclude %s", err, filepath.Base(path)))
 		case errors.Is(err, seal.ErrFile):
 			r.fail(titleOf(path), err)
 		case err != nil:

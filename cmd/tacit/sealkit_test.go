@@ -27,6 +27,7 @@ import (
 //	                                 NAME.age is the backup, opened by NAME.id
 //	sealkit open NAME FILE           what the cluster makes of a file's objects
 //	sealkit word FILE                a file that holds its name, and no newline
+//	sealkit large FILE               one that is larger than manifests are
 //
 // Months of more than 120 are beyond the validity.
 func sealkit(ctx context.Context, args []string) int {
@@ -38,8 +39,10 @@ func sealkit(ctx context.Context, args []string) int {
 		err = openAs(ctx, args[1], args[2])
 	case len(args) == 2 && args[0] == "word":
 		err = os.WriteFile(args[1], []byte(args[1]), 0o600)
+	case len(args) == 2 && args[0] == "large":
+		err = os.WriteFile(args[1], make([]byte, 17<<20), 0o600)
 	default:
-		err = errors.New("usage: sealkit cluster NAME MONTHS... | sealkit open NAME FILE | sealkit word FILE")
+		err = errors.New("usage: sealkit cluster NAME MONTHS... | sealkit open NAME FILE | sealkit word FILE | sealkit large FILE")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sealkit: "+err.Error())

@@ -8,6 +8,9 @@ import (
 	"github.com/tacit-secrets/tacit/internal/sealing"
 )
 
+// ErrTooLarge is the error of a file that is larger than a manifest may be.
+var ErrTooLarge = fmt.Errorf("it has more than %d bytes", maxFile)
+
 // ReadBounded reads no more than a manifest may have.
 func ReadBounded(r io.Reader) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(r, maxFile+1))
@@ -15,7 +18,7 @@ func ReadBounded(r io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	if len(content) > maxFile {
-		return nil, fmt.Errorf("it has more than %d bytes", maxFile)
+		return nil, ErrTooLarge
 	}
 	return content, nil
 }
