@@ -102,7 +102,7 @@ func TestTacitRotatesAKeyThatATemplateHas(t *testing.T) {
 	}
 	o := sealed(t, plain, a.Certificates[0])
 	o.Spec.Template.Data = map[string]string{"user": "user={{ .user }}"}
-	for name, ours := range map[string]bool{"tacit": true, "": false, "nginx": false} {
+	for name, ours := range map[string]bool{server.Name: true, "": false, "nginx": false} {
 		after, report, err := seal.Rotate(t.Context(), text(t, o), "", as(name))
 		if err != nil || (report[0].Problem == nil) != ours || (len(report[0].Keys) == 2) != ours {
 			t.Fatalf("%q: %v, %v", name, report, err)
