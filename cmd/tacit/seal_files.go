@@ -93,7 +93,11 @@ func (r *report) say(place, what string) {
 func (r *report) fail(place string, why error) {
 	if errors.Is(why, seal.ErrTemplate) {
 		r.skipped++
-		r.say(place, "skipped (a template: render it, and pipe it to tacit seal verify -)")
+		way := "render it, and pipe it to tacit seal verify -"
+		if errors.Is(why, seal.ErrUnquoted) {
+			way += ", or quote what stands in braces"
+		}
+		r.say(place, "skipped (a template: "+way+")")
 		return
 	}
 	r.failed++

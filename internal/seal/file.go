@@ -53,23 +53,25 @@ func mentions(content []byte) bool {
 	return bytes.Contains(content, []byte(kind)) || bytes.Contains(content, []byte(strings.Join(strings.Split(kind, ""), "\x00")))
 }
 
-// ErrFile is what errors are that are about one file alone, and ErrTemplate
-// what those are of a file, or an object, that another program has yet to
-// render.
+// ErrFile is what errors are that are about one file alone, ErrTemplate what
+// those are of a file, or an object, that another program has yet to render,
+// and ErrUnquoted what those of them are where that may be a mistake: what
+// would be rendered stands in templates of SealedSecrets.
 var (
 	ErrFile     = errors.New("the file cannot be used")
 	ErrTemplate = errors.New("it is a template: it must be rendered first")
+	ErrUnquoted = errors.New("what stands in braces in its template must be quoted")
 )
 
 // fileError is one about a file, or of a template.
 type fileError struct {
 	error
-	template bool
+	template, unquoted bool
 }
 
 // Is implements the interface of errors.Is.
 func (e fileError) Is(target error) bool {
-	return target == ErrFile || e.template && target == ErrTemplate
+	return target == ErrFile || e.template && target == ErrTemplate || e.unquoted && target == ErrUnquoted
 }
 
 // Unwrap implements the interface of errors.Is and errors.As.
@@ -81,8 +83,7 @@ func ParseFile(content []byte) (*File, error) {
 	body := bytes.TrimPrefix(content, []byte(bom))
 	docs, trees, err := readYAML(body)
 	if err != nil {
-		template, err := blame(body, err)
-		return nil, fileError{err, template}
+		return nil, blame(body, err)
 	}
 	f := &File{source: newSource(body, len(content)-len(body)), trees: trees}
 	for i, doc := range docs {
@@ -133,7 +134,7 @@ func (f *File) add(node *yaml.Node, tree object, at, item int) error {
 	if err := into(tree, &o.SealedSecret); err != nil {
 		err = fmt.Errorf("line %d: this SealedSecret is malformed: %w", node.Line, err)
 		if o.template() || wordFor(tree, err) {
-			return fileError{fmt.Errorf("%w (a template must be rendered first)", err), true}
+			return fileError{error: fmt.Errorf("%w (a template must be rendered first)", err), template: true}
 		}
 		return err
 	}

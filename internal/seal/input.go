@@ -68,7 +68,7 @@ func parseTrees(content []byte) ([]any, error) {
 	}
 	_, trees, err := readYAML(content)
 	if err != nil {
-		_, err = blame(content, err)
+		err = blame(content, err).error
 	}
 	return trees, err
 }

@@ -2,9 +2,12 @@ package seal
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+
+	yaml "go.yaml.in/yaml/v3"
 )
 
 // blame tells of a text that cannot be read whether that is only because another
@@ -15,11 +18,13 @@ import (
 // nothing else is left empty, for most such lines say which of the others stay:
 // then a key may well stand twice. If that will not do, so is the end of a line:
 // what is put in there may begin with the next one.
-func blame(text []byte, why error) (template bool, err error) {
+func blame(text []byte, why error) fileError {
 	if (&actions{text: text}).next(0) < 0 {
-		return false, why
+		return fileError{error: why}
 	}
-	err = readable(fill(text, filling{line: "x: x: x"})) // harmless only in a text of several lines
+	filled := fill(text, filling{line: "x: x: x"}) // harmless only in a text of several lines
+	docs, trees, err := readYAML(filled)
+	unquoted := err == nil && inTemplates(filled, docs, trees)
 	for _, with := range []filling{{}, {noEnds: true}} {
 		if !errors.Is(err, errNotYAML) {
 			break
@@ -29,9 +34,30 @@ func blame(text []byte, why error) (template bool, err error) {
 		}
 	}
 	if err != nil {
-		return false, err
+		return fileError{error: err}
 	}
-	return true, fmt.Errorf("%w (a template must be rendered first)", why)
+	return fileError{fmt.Errorf("%w (a template must be rendered first)", why), true, unquoted}
+}
+
+// inTemplates reports that all words that were put in stand in what
+// SealedSecrets have for templates of their own.
+func inTemplates(filled []byte, docs []*yaml.Node, trees []any) bool {
+	var f File
+	words := 0
+	for i, doc := range docs {
+		if f.find(doc, trees[i], i) != nil {
+			return false
+		}
+	}
+	for _, o := range f.Objects {
+		spec, _ := o.tree["spec"].(object)
+		own, err := json.Marshal(spec["template"])
+		if err != nil {
+			return false
+		}
+		words += bytes.Count(own, []byte(filler))
+	}
+	return words > 0 && words == bytes.Count(filled, []byte(filler))
 }
 
 // readable is why the documents of a text cannot be read.
@@ -39,6 +65,9 @@ func readable(text []byte) error {
 	_, _, err := readYAML(text)
 	return err
 }
+
+// filler is what the words begin with that are put in.
+const filler = "x__"
 
 // filling says what is put in beside words.
 type filling struct {
@@ -92,7 +121,7 @@ func fill(text []byte, with filling) []byte {
 		if first && glued(text[begin:start]) {
 			out.WriteByte(' ') // what is put in begins with the end of the line
 		}
-		fmt.Fprintf(&out, "x%d", words)
+		fmt.Fprintf(&out, "%s%d", filler, words)
 		words++
 	}
 }

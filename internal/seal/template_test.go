@@ -119,6 +119,26 @@ func TestWhatDoesNotFitYetIsATemplate(t *testing.T) {
 	}
 }
 
+// What the operator renders must be quoted; nobody else need render it.
+func TestBracesOfItsOwnTemplateWantQuotes(t *testing.T) {
+	t.Parallel()
+	unquoted := own + "      word: {{ .a }}\n"
+	for text, want := range map[string]bool{
+		unquoted: true,
+		"a: b\n---\n" + unquoted + "---\n" + unquoted:                                       true,
+		strings.Replace(unquoted, "name: db", "name: '{{ .name }}'", 1):                     false,
+		strings.Replace(unquoted, "{a: AAAA}", "{a: {{ .a }}}", 1):                          false,
+		"replicas: {{ .replicas }}\n---\n" + unquoted:                                       false,
+		"replicas: {{ .replicas }}\n---\n" + own:                                            false,
+		"{{ if .x }}\n" + unquoted + "{{ end }}\n":                                          false,
+		strings.Replace(unquoted, "  template:", "  x: {{ .x }}\n    y: z\n  template:", 1): false,
+	} {
+		if _, err := seal.ParseFile([]byte(text)); !errors.Is(err, seal.ErrTemplate) || errors.Is(err, seal.ErrUnquoted) != want {
+			t.Errorf("%s%v", text, err)
+		}
+	}
+}
+
 // Neither of these may take as long as its square.
 func TestManyActionsAreReadOnce(t *testing.T) {
 	t.Parallel()
