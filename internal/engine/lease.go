@@ -54,7 +54,7 @@ func (r *run) record(ctx context.Context, lease delivery.Lease) error {
 // needs it. Without either, new credentials are needed: nobody else knows them.
 //
 // A store caps a renewal at what is left of the longest time it allows. When
-// less than half of the first duration is granted, that end is near: new
+// less than half of the longest duration so far is granted, that end is near: new
 // credentials are taken, and the old ones, which somebody may still be using,
 // run out by themselves.
 func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error) {
@@ -70,6 +70,9 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 	}
 	granted, err := r.job.Stores.Renew(ctx, store, held)
 	left := held.Renewed.Add(held.Duration).Sub(r.Now())
+	if !held.Until.IsZero() {
+		left = min(left, held.Until.Sub(r.Now()))
+	}
 	if r.out.Lease.RenewFailed = err != nil; err != nil {
 		r.out.Lease.RenewStatus = backend.StatusOf(err)
 	}
@@ -77,6 +80,8 @@ func (r *run) keep(ctx context.Context) (got fetch.Result, kept bool, err error)
 	case err == nil && granted.Duration < held.Duration/2:
 		return got, false, nil
 	case err == nil:
+		// More if it was cut to the end of a token that lasts longer by now.
+		held.Duration = max(held.Duration, granted.Duration)
 		held.Renewed, held.Until = r.Now(), granted.Until
 		r.out.Lease.Change = delivery.LeaseRenewed
 	case backend.KindOf(err) == backend.NotFound:
