@@ -22,7 +22,7 @@ func (s *store) Renew(ctx context.Context, lease delivery.Lease) (delivery.Lease
 	if err != nil {
 		return delivery.Lease{}, err
 	}
-	if n := int64(lease.Duration / time.Second); n > 0 {
+	if n := int64(s.session.whole(lease) / time.Second); n > 0 {
 		c.body["increment"] = n
 	}
 	a, err := s.ask(ctx, c)
@@ -36,8 +36,7 @@ func (s *store) Renew(ctx context.Context, lease delivery.Lease) (delivery.Lease
 		}
 		return delivery.Lease{}, err
 	}
-	granted.Until = lease.Until
-	return s.session.prolong(granted), nil
+	return s.session.prolong(ctx, lease, granted), nil
 }
 
 // granted reads the answer to a renewal.

@@ -17,9 +17,10 @@ import (
 //
 //   - When it begins to lend, it is renewed once for twice as long as the lease
 //     lasts. What Vault allows of that is how long the lease may count on it.
-//   - It is renewed in time though nobody calls, by a timer.
+//   - It is renewed in time though nobody calls, by a timer, if it may be.
 //   - A renewal that fails for a passing reason is tried again before there is
-//     a new log-in, since the old token's time would then run out.
+//     a new log-in, since the old token's time would then run out. One that is
+//     denied is no reason for a log-in before half of the token's time is over.
 //   - It is not revoked when the session closes: whoever comes next renews its
 //     leases with a token of his own, for as long as this one lasts.
 //
@@ -35,6 +36,10 @@ type life struct {
 	wanted atomic.Int64
 	// ends is when it does, by the newest renewal. The session's mutex guards it.
 	ends time.Time
+	// Of a user's own token: when it was to end as it was looked at first, and
+	// whether anybody had renewed it by then.
+	first   time.Time
+	renewed bool
 }
 
 func (l *life) want() time.Duration { return time.Duration(l.wanted.Load()) }
@@ -49,10 +54,12 @@ func (t *token) short() bool {
 	return t.ttl != 0 && t.renewable && t.full < want && t.asked < want
 }
 
-// loan is a lease that this session took out.
+// loan is a lease that this session took out, or found on a user's own token.
 type loan struct {
 	life *life
 	ends time.Time
+	// whole is for how long it was lent, however long its token was to last.
+	whole time.Duration
 }
 
 // lend records that a token has taken out a lease, has the token live as long
@@ -60,42 +67,75 @@ type loan struct {
 func (s *session) lend(ctx context.Context, tok *token, lease delivery.Lease) delivery.Lease {
 	now := s.caller.now()
 	s.mu.Lock()
-	tok.life.wanted.Store(max(tok.life.wanted.Load(), int64(2*lease.Duration), 1))
-	if s.loans == nil {
-		s.loans = map[string]loan{}
-	}
-	maps.DeleteFunc(s.loans, func(_ string, l loan) bool { return now.After(l.ends) || now.After(l.life.ends) })
-	s.loans[lease.ID] = loan{tok.life, now.Add(lease.Duration)}
-	short := s.current != nil && s.current.life == tok.life && s.current.short()
-	s.mu.Unlock()
-	if short {
-		_, _, _ = s.token(ctx) // else it lasts as long as it does
-	}
-	s.mu.Lock()
-	s.wake()
-	lease.Until = tok.life.ends
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	lease.Until = s.hang(ctx, tok.life, lease, now)
 	return within(lease, now)
 }
 
 // prolong returns a renewed lease as long as it will last. When the token ends
 // of one that another session took out is what was recorded with it.
-func (s *session) prolong(lease delivery.Lease) delivery.Lease {
+func (s *session) prolong(ctx context.Context, held, granted delivery.Lease) delivery.Lease {
 	now := s.caller.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l, known := s.loans[lease.ID]
-	if !known {
-		return within(lease, now)
+	on := s.loans[held.ID].life
+	if on == nil && s.own(held.Until) {
+		on = s.current.life
 	}
-	s.loans[lease.ID] = loan{l.life, now.Add(lease.Duration)}
-	lease.Until = l.life.ends
-	if s.current != nil && s.current.life == l.life && !s.current.issued {
+	if on == nil {
+		granted.Until = held.Until
+		return within(granted, now)
+	}
+	granted.Until = s.hang(ctx, on, granted, now)
+	lasts := within(granted, now)
+	if s.current != nil && s.current.life == on && !s.current.issued {
 		// The user's own token, which no log-in replaces: new credentials
 		// would last no longer.
-		return lease
+		lasts.Duration = max(lasts.Duration, min(granted.Duration, held.Duration))
 	}
-	return within(lease, now)
+	return lasts
+}
+
+// hang records that a lease hangs on a token, has the token live as long as
+// that needs it, and returns when it ends. s.mu is held, but not all the time.
+func (s *session) hang(ctx context.Context, on *life, lease delivery.Lease, now time.Time) time.Time {
+	on.wanted.Store(max(on.wanted.Load(), int64(2*lease.Duration), 1))
+	if s.loans == nil {
+		s.loans = map[string]loan{}
+	}
+	whole := max(lease.Duration, s.loans[lease.ID].whole)
+	maps.DeleteFunc(s.loans, func(_ string, l loan) bool { return now.After(l.ends) || now.After(l.life.ends) })
+	s.loans[lease.ID] = loan{on, now.Add(lease.Duration), whole}
+	if s.current != nil && s.current.life == on && s.current.short() {
+		s.mu.Unlock()
+		_, _, _ = s.token(ctx) // else it lasts as long as it does
+		s.mu.Lock()
+	}
+	s.wake()
+	return on.ends
+}
+
+// own reports that a lease which another session took out seems to hang on the
+// token in use: that is the user's own, which other sessions use too. It is
+// another token if it ends before the end that was recorded with the lease, or
+// if it was to end later though nobody had renewed it. s.mu is held.
+func (s *session) own(until time.Time) bool {
+	tok := s.current
+	if tok == nil || tok.issued || until.IsZero() {
+		return false
+	}
+	// An end is known to the second, and to the time that an answer took.
+	const about = wire.Timeout
+	later := !tok.life.renewed && tok.life.first.After(until.Add(about))
+	return !later && !tok.life.ends.Before(until.Add(-about))
+}
+
+// whole is for how long to ask when a lease is renewed: one that was cut to its
+// token's end may last longer by now.
+func (s *session) whole(lease delivery.Lease) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(lease.Duration, s.loans[lease.ID].whole)
 }
 
 // within is a lease that began now, and ends no later than its token.
@@ -119,6 +159,9 @@ func (s *session) wake() {
 	tok := s.current
 	if s.closed || tok == nil || !tok.life.lends() || tok.ttl == 0 {
 		return
+	}
+	if tok.issued && !tok.renewable {
+		return // the next caller logs in, and has the younger token
 	}
 	wait := max(tok.next().Sub(s.caller.now()), time.Second)
 	if s.timer == nil {

@@ -130,6 +130,25 @@ func TestAPassingFailureIsNoReasonToLogInAnew(t *testing.T) {
 	})
 }
 
+// TestADeniedRenewalIsNoReasonToLogInEachTime: every log-in leaves a token.
+func TestADeniedRenewalIsNoReasonToLogInEachTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, b := lending(t, func(s *stub) { s.noRenew = true })
+		for range 20 {
+			if lease := borrow(t, b); time.Until(lease.Until) < 30*time.Minute {
+				t.Errorf("lent %+v on a token near its end", lease)
+			}
+			time.Sleep(time.Minute)
+		}
+		wantCounts(t, s, map[string]int{login: 1, renew: 1})
+		time.Sleep(10 * time.Minute)
+		borrow(t, b) // half of its time is over
+		wantCounts(t, s, map[string]int{login: 2})
+		_ = b.Close(t.Context())
+	})
+}
+
 func TestATokenWhoseTimeIsOverIsReplacedOnceNeeded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -93,7 +93,7 @@ func (s *session) fly(ctx context.Context, f *flight, old *token) {
 func (s *session) refresh(ctx context.Context, old *token) (*token, error) {
 	now := s.caller.now()
 	if old == nil || old.over(now) {
-		return s.login(ctx)
+		return s.anew(ctx, old)
 	}
 	if old.renewable {
 		renewed, err := s.renew(ctx, old)
@@ -107,16 +107,31 @@ func (s *session) refresh(ctx context.Context, old *token) (*token, error) {
 		if err == nil && (!old.issued || renewed.ttl == 0 || renewed.ttl >= least) {
 			return renewed, nil
 		}
-		if err == nil {
+		switch {
+		case err == nil:
 			old = renewed
-		} else if old.life.lends() && passing(err) {
+		case old.life.lends() && passing(err):
 			return old.postponed(now), nil
+		case old.life.lends() && now.Before(old.since.Add(old.ttl/2)):
+			later := old.postponed(now)
+			later.renewable = false
+			return later, nil
 		}
 	}
-	if tok, err := s.login(ctx); err == nil {
+	if tok, err := s.anew(ctx, old); err == nil {
 		return tok, nil
 	}
 	return old.postponed(now), nil
+}
+
+// anew logs in after old. With a user's own token that is a look at it: as long
+// as it is the same one, what hangs on it does so still.
+func (s *session) anew(ctx context.Context, old *token) (*token, error) {
+	tok, err := s.login(ctx)
+	if err == nil && old != nil && tok.value == old.value {
+		tok.life, tok.asked = old.life, max(old.asked, old.life.want())
+	}
+	return tok, err
 }
 
 func (s *session) login(ctx context.Context) (*token, error) {
@@ -193,7 +208,8 @@ func (s *session) renew(ctx context.Context, old *token) (*token, error) {
 	}
 	tok.value, tok.issued, tok.revocable, tok.asked, tok.life = old.value, old.issued, old.revocable, asked, old.life
 	if !longer {
-		tok.full = old.full
+		// More than before if it was asked for more in vain then.
+		tok.full = max(old.full, tok.ttl)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

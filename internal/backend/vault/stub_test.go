@@ -46,6 +46,8 @@ type stub struct {
 type stubToken struct {
 	ends time.Time
 	last time.Time // zero: it may be renewed without end
+	// fixed: it cannot be renewed; renewed: it was.
+	fixed, renewed bool
 }
 
 // asked is what a request says.
@@ -188,9 +190,11 @@ func (s *stub) answer(call, token string, body asked) (int, any) {
 		if s.noLookup {
 			return 403, denied
 		}
-		return 200, map[string]any{"data": map[string]any{
-			"ttl": int(left / time.Second), "expire_time": known.ends, "renewable": true,
-		}}
+		data := map[string]any{"ttl": int(left / time.Second), "expire_time": known.ends, "renewable": !known.fixed}
+		if known.renewed {
+			data["last_renewal_time"] = s.now.Unix()
+		}
+		return 200, map[string]any{"data": data}
 	case renew:
 		if s.renewals != 0 {
 			return s.renewals, map[string]any{"errors": []string{"internal error"}}
@@ -205,7 +209,7 @@ func (s *stub) answer(call, token string, body asked) (int, any) {
 		if !known.last.IsZero() {
 			grant = min(grant, known.last.Sub(s.now).Truncate(time.Second))
 		}
-		known.ends = s.now.Add(grant)
+		known.ends, known.renewed = s.now.Add(grant), true
 		return 200, s.auth(token, grant)
 	case revoke:
 		delete(s.tokens, token)

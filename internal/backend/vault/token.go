@@ -119,6 +119,7 @@ func tokenFromLookup(a answer, value string, since time.Time) (*token, error) {
 			TTL        *int64  `json:"ttl"`
 			ExpireTime *string `json:"expire_time"`
 			Renewable  bool    `json:"renewable"`
+			Renewed    *int64  `json:"last_renewal_time"`
 		} `json:"data"`
 	}
 	if json.Unmarshal(a.body, &shape) != nil || shape.Data == nil || shape.Data.TTL == nil {
@@ -128,7 +129,7 @@ func tokenFromLookup(a answer, value string, since time.Time) (*token, error) {
 	if ttl == 0 && shape.Data.ExpireTime != nil {
 		ttl = time.Second // in its last
 	}
-	return &token{
-		value: value, renewable: shape.Data.Renewable, since: since, ttl: ttl, full: ttl, life: &life{},
-	}, nil
+	tok := &token{value: value, renewable: shape.Data.Renewable, since: since, ttl: ttl, full: ttl}
+	tok.life = &life{first: tok.ends(), renewed: shape.Data.Renewed != nil}
+	return tok, nil
 }

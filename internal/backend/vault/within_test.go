@@ -36,7 +36,7 @@ func (h *holder) look(t *testing.T) {
 		h.take(t)
 		return
 	}
-	h.lease.Until = granted.Until
+	h.lease.Duration, h.lease.Until = max(h.lease.Duration, granted.Duration), granted.Until
 	h.looks = time.Now().Add(h.lease.Duration / 3)
 }
 
@@ -127,36 +127,43 @@ func TestALeaseThatAnotherSessionTookOutEndsWithItsToken(t *testing.T) {
 	})
 }
 
-// TestUsersTokenNearItsEndIsNoReasonForNewCredentials: they would last no longer.
-func TestUsersTokenNearItsEndIsNoReasonForNewCredentials(t *testing.T) {
+// TestALeaseThatWasCutGrowsBack: one renewal of its token that fails must not
+// cost a renewal of the lease every few minutes for ever.
+func TestALeaseThatWasCutGrowsBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, b := lending(t, nil)
-		_ = b.Close(t.Context())
-		s.set(func(s *stub) {
-			s.tokens["hvs.own"] = &stubToken{ends: s.now.Add(time.Hour), last: s.now.Add(time.Hour)}
-		})
-		cfg := b.cfg
-		cfg.Auth = delivery.VaultAuth{Token: &delivery.Credential{Kind: delivery.FromSecret, Name: "token"}}
-		own, err := Open(t.Context(), cfg, backendtest.Credentials{"token": "hvs.own"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		h := &holder{store: own.(*store)}
-		h.caller.wire = wire.New("Vault", direct{s})
-		time.Sleep(10 * time.Minute)
+		s, b := lending(t, func(s *stub) { s.ttl, s.renewals = 20*time.Minute, 503 })
+		h := &holder{store: b}
 		h.take(t)
-		if h.lease.Duration != 50*time.Minute {
+		if h.lease.Duration != 20*time.Minute {
 			t.Errorf("lent %+v, want what is left of the token", h.lease)
 		}
-		before := s.count(creds)
-		for time.Until(h.lease.Until) > time.Second {
+		s.set(func(s *stub) { s.renewals = 0 })
+		for start := time.Now(); time.Since(start) < 24*time.Hour; time.Sleep(time.Until(h.looks)) {
 			h.look(t)
-			time.Sleep(time.Minute)
 		}
-		if n := s.count(creds); n != before {
-			t.Errorf("new credentials were taken %d times", n-before)
+		if n := s.count(renewLease); h.lease.Duration != time.Hour || n > 80 {
+			t.Errorf("renewed %d times in a day, at last for %v", n, h.lease.Duration)
 		}
-		_ = own.Close(t.Context())
+		if n := s.count(renew); n > 30 {
+			t.Errorf("the token was renewed %d times in a day", n)
+		}
+		wantCounts(t, s, map[string]int{login: 1, creds: 2}) // the first is lending's
+		_ = b.Close(t.Context())
+	})
+}
+
+// TestATokenThatLivesLongerAtLastIsReplacedInTime, measured by what it was
+// given then.
+func TestATokenThatLivesLongerAtLastIsReplacedInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, b := lending(t, func(s *stub) { s.ttl, s.max, s.renewals = 20*time.Minute, 3*time.Hour, 503 })
+		s.set(func(s *stub) { s.renewals = 0 })
+		time.Sleep(2 * time.Hour)
+		wantCounts(t, s, map[string]int{login: 1})
+		time.Sleep(10 * time.Minute) // less than three quarters of two hours are left
+		wantCounts(t, s, map[string]int{login: 2})
+		_ = b.Close(t.Context())
 	})
 }
