@@ -92,6 +92,31 @@ func TestALeaseIsRenewedAcrossARestart(t *testing.T) {
 	}
 }
 
+// TestALeaseOnTheUsersOwnTokenOutlivesARestart: the next operator has the same
+// token, and renews it.
+func TestALeaseOnTheUsersOwnTokenOutlivesARestart(t *testing.T) {
+	b := newBed(t)
+	l := b.Lending("24s", "1h") // in which another operator has to start
+	policy, err := b.Vault.Policy(t.Context(), l.Rules())
+	b.Must(err)
+	own, err := b.Vault.Admin.Logical().WriteWithContext(t.Context(), "auth/token/create",
+		map[string]any{"policies": []string{policy}, "period": "30s"})
+	b.Must(err)
+	b.Make(b.NS, "own", "token", own.Auth.ClientToken)
+	b.Apply(strings.Replace(mirrortest.Lends("lent", l.Path, daily, "^$NS-"),
+		"approle: {secretRef: {name: approle}}", "token: {secretRef: {name: own}}", 1))
+	first := b.operate()
+	was := l.Working(b.one, "lent")
+	b.Active("lent")
+	first.stop()
+	b.operate()
+	l.Renewed(5) // that is past the end of the token as the first one knew it
+	b.Untouched(was)
+	if err := l.Works(was); err != nil || l.Takeouts() != 1 {
+		t.Errorf("taken out %d times; %v", l.Takeouts(), err)
+	}
+}
+
 // TestCredentialsAreReplacedBeforeTheLoginOfAFormerOperatorEnds: nobody can
 // renew that any more.
 func TestCredentialsAreReplacedBeforeTheLoginOfAFormerOperatorEnds(t *testing.T) {
