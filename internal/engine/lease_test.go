@@ -23,7 +23,7 @@ func (s renewing) Renew(context.Context, delivery.StoreRef, delivery.Lease) (del
 func TestWhatIsLeftOfALease(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
-	in := func(d time.Duration) time.Time { return now.Add(d) }
+	in := now.Add
 	refused := &backend.Error{Kind: backend.Refused}
 	for name, c := range map[string]struct {
 		held    delivery.Lease
