@@ -15,15 +15,7 @@ import (
 // would look by itself: else nothing could be sealed meanwhile.
 func TestTheOnlyKeyIsReplacedWhenItGoes(t *testing.T) {
 	t.Parallel()
-	for name, goes := range map[string]func(b bed, s *corev1.Secret){
-		"broken": func(b bed, s *corev1.Secret) {
-			sealedtest.Change(b.Bed, s, func(s *corev1.Secret) { s.Data["tls.key"] = []byte("x") })
-		},
-		"deleted": func(b bed, s *corev1.Secret) { b.Must(b.Delete(b.T.Context(), s)) },
-		"relabelled": func(b bed, s *corev1.Secret) {
-			sealedtest.Change(b.Bed, s, func(s *corev1.Secret) { s.Labels[sealedtest.KeyLabel] = "compromised" })
-		},
-	} {
+	for name, goes := range waysToLose() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBed(t, 0)

@@ -11,11 +11,9 @@ import (
 	"github.com/tacit-secrets/tacit/test/sealed/sealedtest"
 )
 
-// TestAKeyThatGoesIsToldAtOnce by all that it opened an entry of, however it
-// went. Their Secrets stay, and what it opened nothing of is not touched.
-func TestAKeyThatGoesIsToldAtOnce(t *testing.T) {
-	t.Parallel()
-	for name, goes := range map[string]func(b bed, s *corev1.Secret){
+// waysToLose are what makes a key's Secret of no use.
+func waysToLose() map[string]func(b bed, s *corev1.Secret) {
+	return map[string]func(b bed, s *corev1.Secret){
 		"broken": func(b bed, s *corev1.Secret) {
 			sealedtest.Change(b.Bed, s, func(s *corev1.Secret) { s.Data["tls.key"] = []byte("x") })
 		},
@@ -23,7 +21,14 @@ func TestAKeyThatGoesIsToldAtOnce(t *testing.T) {
 		"relabelled": func(b bed, s *corev1.Secret) {
 			sealedtest.Change(b.Bed, s, func(s *corev1.Secret) { s.Labels[sealedtest.KeyLabel] = "compromised" })
 		},
-	} {
+	}
+}
+
+// TestAKeyThatGoesIsToldAtOnce by all that it opened an entry of, however it
+// went. Their Secrets stay, and what it opened nothing of is not touched.
+func TestAKeyThatGoesIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, goes := range waysToLose() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBed(t, 2048)
@@ -31,7 +36,7 @@ func TestAKeyThatGoesIsToldAtOnce(t *testing.T) {
 			key := lost.Secret(b.keys, "sealed-secrets-keylost")
 			b.Must(b.Create(t.Context(), key))
 			b.serve(nil)
-			// Its status names the key of one entry only.
+			// Its status names one key only, and it needs two.
 			mixed := b.Sealed("mixed", values{"z": "1"})
 			mixed["a"] = lost.Seal(t, b.NS+"/mixed", "2")
 			b.Apply(sealedtest.Manifest("mixed", mixed, "", ""))
